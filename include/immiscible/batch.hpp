@@ -1,0 +1,131 @@
+// Views of the caller's data: images [n, d], noise [m, d], costs [n, m].
+//
+//   n images, m noise samples, d values per sample; row-major: element (i, j) stands at data[i * stride + j].
+//
+// A view owns nothing and copies nothing. The memory space is part of its type, so host and device data cannot be mixed
+// up. `as_batch(x)` is the one customisation point: overload it beside your own type (it is found by argument-dependent
+// lookup) and every function of the library takes that type.
+#pragma once
+
+#include <Eigen/Core>
+
+#include <cstddef>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+
+namespace immiscible {
+
+/// Where the elements of a view live.
+enum class memory_space { host, device };
+
+/// A non-owning row-major matrix [rows, columns] whose rows are `stride` elements apart.
+///
+/// `Scalar` may be const. A view converts to the view of const elements.
+template <class Scalar, memory_space Space = memory_space::host>
+class matrix_view {
+ public:
+  using value_type = std::remove_const_t<Scalar>;
+
+  /// An empty view [0, 0].
+  matrix_view() = default;
+
+  /// The contiguous view [rows, columns] of `data`.
+  ///
+  /// @throws std::invalid_argument  rows * columns overflows, or `data` is null and the view is not empty.
+  matrix_view(Scalar* data, std::size_t rows, std::size_t columns) : matrix_view(data, rows, columns, columns) {}
+
+  /// The view [rows, columns] of `data` with rows `stride` elements apart.
+  ///
+  /// @throws std::invalid_argument  stride < columns, rows * stride overflows, or `data` is null and the view is not empty.
+  matrix_view(Scalar* data, std::size_t rows, std::size_t columns, std::size_t stride);
+
+  /// A mutable view is also a view of const elements.
+  template <class Other, class = std::enable_if_t<std::is_same<const Other, Scalar>::value>>
+  matrix_view(const matrix_view<Other, Space>& other)
+      : data_(other.data()), rows_(other.rows()), columns_(other.columns()), stride_(other.stride()) {}
+
+  Scalar* data() const { return data_; }
+  std::size_t rows() const { return rows_; }
+  std::size_t columns() const { return columns_; }
+  std::size_t stride() const { return stride_; }
+  bool empty() const { return rows_ == 0 || columns_ == 0; }
+
+  /// The first element of row `i`; nothing is checked.
+  Scalar* row(std::size_t i) const { return data_ + i * stride_; }
+  /// Element (i, j); nothing is checked. Host views only.
+  Scalar& operator()(std::size_t i, std::size_t j) const { return data_[i * stride_ + j]; }
+
+ private:
+  Scalar* data_ = nullptr;
+  std::size_t rows_ = 0;
+  std::size_t columns_ = 0;
+  std::size_t stride_ = 0;
+};
+
+/// Samples [n, d] in host memory that a function only reads.
+template <class Scalar>
+using batch = matrix_view<const Scalar, memory_space::host>;
+
+/// The view itself: anything already a view passes through.
+template <class Scalar, memory_space Space>
+matrix_view<Scalar, Space> as_batch(const matrix_view<Scalar, Space>& view) {
+  return view;
+}
+
+/// The view of an Eigen matrix, array, map or block; row-major, inner stride 1, no copy.
+template <class Derived>
+auto as_batch(const Eigen::DenseBase<Derived>& matrix) {
+  static_assert(Derived::IsRowMajor || Derived::RowsAtCompileTime == 1,
+                "immiscible::as_batch: needs a row-major Eigen matrix (Eigen::RowMajor), got a column-major one");
+  static_assert(Derived::InnerStrideAtCompileTime == 1, "immiscible::as_batch: needs an inner stride of 1");
+  const Derived& m = matrix.derived();
+  const auto rows = static_cast<std::size_t>(m.rows());
+  const auto columns = static_cast<std::size_t>(m.cols());
+  const auto stride = static_cast<std::size_t>(m.outerStride());
+  return batch<typename Derived::Scalar>(m.data(), rows, columns, stride < columns ? columns : stride);
+}
+
+/// The mutable view of an Eigen matrix, array, map or block; row-major, inner stride 1, no copy.
+template <class Derived>
+auto as_batch(Eigen::DenseBase<Derived>& matrix) {
+  const auto view = as_batch(static_cast<const Eigen::DenseBase<Derived>&>(matrix));
+  return matrix_view<typename Derived::Scalar>(matrix.derived().data(), view.rows(), view.columns(), view.stride());
+}
+
+// ------------------------------------------------------------------------------------------------ Implementation
+
+namespace detail {
+
+/// Throws std::invalid_argument("immiscible::<function>: <message>").
+[[noreturn]] inline void fail(const char* function, const std::string& message) {
+  throw std::invalid_argument(std::string("immiscible::") + function + ": " + message);
+}
+
+/// "[rows, columns]", for messages.
+template <class Scalar, memory_space Space>
+std::string shape_text(const matrix_view<Scalar, Space>& view) {
+  return "[" + std::to_string(view.rows()) + ", " + std::to_string(view.columns()) + "]";
+}
+
+}  // namespace detail
+
+template <class Scalar, memory_space Space>
+matrix_view<Scalar, Space>::matrix_view(Scalar* data, std::size_t rows, std::size_t columns, std::size_t stride)
+    : data_(data), rows_(rows), columns_(columns), stride_(stride) {
+  if (stride < columns) {
+    detail::fail("matrix_view", "needs stride >= columns, got stride " + std::to_string(stride) + " for " +
+                                    std::to_string(columns) + " columns");
+  }
+  const std::size_t most = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) / sizeof(Scalar);
+  if (stride != 0 && rows > most / stride) {
+    detail::fail("matrix_view", "needs rows * stride elements that fit the address space, got " + std::to_string(rows) +
+                                    " * " + std::to_string(stride));
+  }
+  if (data == nullptr && rows != 0 && columns != 0) {
+    detail::fail("matrix_view", "needs data, got a null pointer for shape " + detail::shape_text(*this));
+  }
+}
+
+}  // namespace immiscible
