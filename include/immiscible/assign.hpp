@@ -1,0 +1,208 @@
+// The verb: which noise should each image of a batch get?
+//
+//   auto paired = immiscible::assign(images, noise);
+//   immiscible::permute_rows(noise, paired.noise_of_image);   // noise row i now belongs to image i
+//
+// The noise moves, never the image, its label or its caption; and the training target is computed from the noise as moved.
+#pragma once
+
+#include <immiscible/assignment.hpp>
+#include <immiscible/auction.hpp>
+#include <immiscible/batch.hpp>
+#include <immiscible/cost.hpp>
+#include <immiscible/greedy.hpp>
+#include <immiscible/jonker_volgenant.hpp>
+#include <immiscible/nearest_noise.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace immiscible {
+
+/// How images get their noise.
+enum class method {
+  exact,          ///< least total cost, proved (linear assignment)
+  auction,        ///< within a tolerance of the least total cost, with the gap
+  greedy,         ///< nearest pair of all first
+  greedy_by_row,  ///< image after image, the nearest noise left
+  nearest,        ///< nearest of k candidates of the image's own: noise is [n k, d]
+  none            ///< image i gets noise i: vanilla training
+};
+
+/// What `assign` does; the default is exact pairing by squared distance.
+struct assign_options {
+  immiscible::method method = method::exact;
+  cost_function cost = cost_function::squared_l2;
+  double auction_tolerance = 0.1;  ///< method::auction: epsilon in standard deviations of the cost
+  std::size_t candidates = 1;      ///< method::nearest: k
+  std::size_t threads = 1;         ///< for the matrix of costs; the answer is the same for any number
+};
+
+/// Working memory of `assign`; reuse it, and batches of the same or a smaller size allocate next to nothing.
+template <class Scalar>
+struct assign_workspace {
+  std::vector<Scalar> cost;  // [n, m]
+  std::vector<double> image_norms, noise_norms;
+  jonker_volgenant_workspace<Scalar> solver;
+};
+
+/// Chooses a noise for every image.
+///
+/// @param images   [n, d] row-major, host: anything `as_batch` takes, such as an Eigen row-major matrix; float or double; finite.
+/// @param noise    [m, d], the same type; m >= n ([n k, d] for method::nearest).
+/// @param options  method, cost, tolerance, candidates, threads.
+/// @return         noise_of_image [n]: rows of `noise`, all different (nearest: each among the image's own candidates).
+///                 total_cost and lower_bound are in the units of the cost (squared_l2: summed squared distances). Prices
+///                 where the method has them. n = 0 gives an empty answer.
+/// @throws std::invalid_argument  shapes that do not fit, n > m, a value that is not finite (the row is named), values whose
+///                                squared distances overflow, candidates < 1, threads < 1, or a tolerance that is not positive.
+///
+/// Cost:        one product of matrices (2 n m d operations) and one [n, m] matrix of costs; then the solver.
+///              nearest: O(n k d), no matrix; none: nothing.
+/// Determinism: same input, same answer, for any number of threads.
+/// Reference:   Li et al., Immiscible Diffusion, NeurIPS 2024 (exact); Li et al., 2025 (nearest).
+template <class Images, class Noise>
+assignment assign(const Images& images, const Noise& noise, const assign_options& options = {});
+
+/// The same into the caller's answer and workspace.
+template <class Scalar>
+void assign(const batch<Scalar>& images, const batch<Scalar>& noise, const assign_options& options, assignment& out,
+            assign_workspace<Scalar>& workspace);
+
+// ------------------------------------------------------------------------------------------------ Implementation
+
+namespace detail {
+
+template <class Scalar>
+void require_assignable(const batch<Scalar>& images, const batch<Scalar>& noise, const assign_options& options) {
+  const char* name = "assign";
+  const std::size_t n = images.rows(), k = options.candidates;
+  require_same_width(name, images, noise);
+  if (options.threads < 1) fail(name, "needs threads >= 1, got 0");
+  if (options.method == method::nearest) {
+    if (k < 1) fail(name, "needs candidates >= 1 for method::nearest, got 0");
+    if (n > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()) / k || noise.rows() != n * k) {
+      fail(name, "needs noise [n k, d] for method::nearest with n = " + std::to_string(n) +
+                     " and k = " + std::to_string(k) + ", got " + shape_text(noise));
+    }
+  } else if (n > noise.rows()) {
+    fail(name, "needs at least as many noises as images, got images " + shape_text(images) + " and noise " +
+                   shape_text(noise));
+  }
+  if (noise.rows() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
+    fail(name, "needs at most 2^31 - 1 noises, got " + shape_text(noise));
+  }
+  if (options.method == method::auction &&
+      !(options.auction_tolerance > 0 && std::isfinite(options.auction_tolerance))) {
+    fail(name, "needs auction_tolerance above 0, got " + std::to_string(options.auction_tolerance));
+  }
+}
+
+/// Squared distances without what every matching shares: -2 x.e, plus |e|^2 where some noises stay unused (n < m).
+template <class Scalar>
+void reduced_squared_l2(const batch<Scalar>& images, const batch<Scalar>& noise, std::size_t threads,
+                        assign_workspace<Scalar>& workspace, const matrix_view<Scalar>& out) {
+  const bool rectangular = images.rows() < noise.rows();
+  for_row_blocks(images.rows(), threads, [&](std::size_t first, std::size_t last) {
+    scaled_product(images, noise, Scalar(-2), first, last, out);
+    if (!rectangular) return;
+    for (std::size_t i = first; i < last; ++i) {
+      for (std::size_t j = 0; j < noise.rows(); ++j) out(i, j) += static_cast<Scalar>(workspace.noise_norms[j]);
+    }
+  });
+}
+
+/// Puts the constants that `reduced_squared_l2` left out back into prices and totals.
+template <class Scalar>
+void restore_constants(bool rectangular, const assign_workspace<Scalar>& workspace, assignment& out) {
+  double constant = 0;
+  for (const double norm : workspace.image_norms) constant += norm;
+  for (std::size_t i = 0; i < out.image_price.size(); ++i) out.image_price[i] += workspace.image_norms[i];
+  if (!rectangular) {
+    for (const double norm : workspace.noise_norms) constant += norm;
+    for (std::size_t j = 0; j < out.noise_price.size(); ++j) out.noise_price[j] += workspace.noise_norms[j];
+  }
+  out.total_cost += constant;
+  out.lower_bound += constant;
+}
+
+template <class Scalar>
+void solve(const batch<Scalar>& cost, const assign_options& options, assignment& out,
+           assign_workspace<Scalar>& workspace) {
+  switch (options.method) {
+    case method::exact:
+      jonker_volgenant(cost, out, workspace.solver);
+      return;
+    case method::auction:
+      out = auction(cost, auction_options{options.auction_tolerance});
+      return;
+    case method::greedy:
+      out = greedy(cost);
+      return;
+    case method::greedy_by_row:
+      out = greedy_by_row(cost);
+      return;
+    case method::nearest:
+    case method::none:
+      return;  // these need no matrix of costs
+  }
+}
+
+/// Image i gets noise i.
+template <class Scalar>
+void keep_order(const batch<Scalar>& images, const batch<Scalar>& noise, cost_function function,
+                std::vector<Scalar>& costs, assignment& out) {
+  nearest_noise_into(images, batch<Scalar>(noise.data(), images.rows(), noise.columns(), noise.stride()), 1, function,
+                     costs, out);
+  out.lower_bound = -std::numeric_limits<double>::infinity();
+  out.status = status::feasible;
+}
+
+}  // namespace detail
+
+template <class Scalar>
+void assign(const batch<Scalar>& images, const batch<Scalar>& noise, const assign_options& options, assignment& out,
+            assign_workspace<Scalar>& workspace) {
+  static_assert(std::is_same<Scalar, float>::value || std::is_same<Scalar, double>::value,
+                "immiscible::assign: samples are float or double");
+  detail::require_assignable(images, noise, options);
+  detail::squared_norms("assign", "images", images, workspace.image_norms);
+  detail::squared_norms("assign", "noise", noise, workspace.noise_norms);
+  detail::require_costs_fit<Scalar>("assign", workspace.image_norms, workspace.noise_norms);
+  if (options.method == method::nearest) {
+    detail::nearest_noise_into(images, noise, options.candidates, options.cost, workspace.cost, out);
+    return;
+  }
+  if (options.method == method::none) {
+    detail::keep_order(images, noise, options.cost, workspace.cost, out);
+    return;
+  }
+  workspace.cost.resize(images.rows() * noise.rows());
+  const matrix_view<Scalar> cost(workspace.cost.data(), images.rows(), noise.rows());
+  // The optimum does not depend on what all matchings share; greedy choices do.
+  const bool reduced = options.cost == cost_function::squared_l2 &&
+                       (options.method == method::exact || options.method == method::auction) && !cost.empty();
+  if (reduced) {
+    detail::reduced_squared_l2(images, noise, options.threads, workspace, cost);
+  } else {
+    pairwise_cost(images, noise, options.cost, cost, options.threads);
+  }
+  detail::solve(batch<Scalar>(cost), options, out, workspace);
+  if (reduced) detail::restore_constants(images.rows() < noise.rows(), workspace, out);
+}
+
+template <class Images, class Noise>
+assignment assign(const Images& images, const Noise& noise, const assign_options& options) {
+  const auto image_view = as_batch(images);
+  using scalar = typename decltype(image_view)::value_type;
+  assignment out;
+  assign_workspace<scalar> workspace;
+  assign(batch<scalar>(image_view), batch<scalar>(as_batch(noise)), options, out, workspace);
+  return out;
+}
+
+}  // namespace immiscible

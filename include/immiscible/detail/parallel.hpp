@@ -1,0 +1,48 @@
+// Rows shared out among threads in contiguous blocks. Which thread does which rows never changes a result.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <thread>
+#include <vector>
+
+namespace immiscible {
+namespace detail {
+
+/// Calls work(first_row, last_row) on blocks of about equal size that cover 0 ... rows - 1, one block a thread.
+///
+/// The calling thread takes the first block, so one thread means a plain call. An exception of any block is rethrown here
+/// once all blocks have ended.
+template <class Work>
+void for_row_blocks(std::size_t rows, std::size_t threads, const Work& work) {
+  const std::size_t blocks = std::max<std::size_t>(1, std::min(threads, rows));
+  const auto bound = [&](std::size_t b) { return b * (rows / blocks) + std::min(b, rows % blocks); };
+  if (blocks == 1) {
+    work(std::size_t{0}, rows);
+    return;
+  }
+  std::vector<std::exception_ptr> errors(blocks);
+  const auto guarded = [&](std::size_t b) {
+    try {
+      work(bound(b), bound(b + 1));
+    } catch (...) {
+      errors[b] = std::current_exception();
+    }
+  };
+  std::vector<std::thread> team;
+  team.reserve(blocks - 1);
+  try {
+    for (std::size_t b = 1; b < blocks; ++b) team.emplace_back(guarded, b);
+  } catch (...) {  // no more threads to be had: the caller does the blocks that none was started for
+  }
+  for (std::size_t b = team.size() + 1; b < blocks; ++b) guarded(b);
+  guarded(0);
+  for (std::thread& member : team) member.join();
+  for (const std::exception_ptr& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
+}
+
+}  // namespace detail
+}  // namespace immiscible

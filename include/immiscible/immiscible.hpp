@@ -1,0 +1,11 @@
+// Everything of the library that needs nothing but a host compiler and Eigen.
+#pragma once
+
+#include <immiscible/assign.hpp>
+#include <immiscible/assignment.hpp>
+#include <immiscible/auction.hpp>
+#include <immiscible/batch.hpp>
+#include <immiscible/cost.hpp>
+#include <immiscible/greedy.hpp>
+#include <immiscible/jonker_volgenant.hpp>
+#include <immiscible/nearest_noise.hpp>

@@ -1,0 +1,142 @@
+// The cheapest assignment, with the prices that prove it: shortest augmenting paths (Jonker-Volgenant) from a warm start.
+//
+//   c_ij  cost of giving noise j to image i      u_i, v_j  prices: u_i + v_j <= c_ij, equal on the pairs of the answer
+//
+// The finish (detail/shortest_paths.hpp) is exact for every input and bounded by O(n^2 m); the warm start only decides how
+// little is left for it to do, so no mistake of a warm start can make an answer wrong.
+#pragma once
+
+#include <immiscible/assignment.hpp>
+#include <immiscible/batch.hpp>
+#include <immiscible/detail/shortest_paths.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <type_traits>
+
+namespace immiscible {
+
+/// What the exact solver starts from. The answer is optimal all the same.
+enum class warm_start {
+  automatic,    ///< the fastest known for these costs
+  column_means  ///< no auction: column means as prices; the simple solver that tests compare with
+};
+
+/// Working memory of `jonker_volgenant`; reuse it, and solves of the same or a smaller size allocate nothing.
+template <class Cost>
+struct jonker_volgenant_workspace {
+  detail::shortest_paths_state<price_of<Cost>> exact;
+};
+
+/// The assignment of least total cost.
+///
+/// @param cost  [n, m] row-major, host, n <= m (anything `as_batch` takes); float, double, std::int16_t or std::int32_t;
+///              +infinity forbids a pair.
+/// @return      noise_of_image [n] (columns of `cost`), prices u [n] and v [m], status::optimal and lower_bound == total_cost;
+///              status::infeasible with -1 everywhere when no matching exists; empty for n = 0.
+/// @throws std::invalid_argument  n > m, m > 2^31 - 1, or a cost that is NaN or -infinity (the place is named).
+///
+/// Exactness:   integer costs by exact arithmetic; float and double costs with prices in double, whose rounding is relative
+///              2^-50 of the largest cost.
+/// Cost:        O(n^2 m) at worst; on image-noise costs about one pass over the matrix. O(n + m) extra memory.
+/// Determinism: the same answer every time. Among several optima the choice is fixed by the order of rows and columns;
+///              constant costs give the identity.
+/// Reference:   Jonker and Volgenant, Computing 38 (1987); the start differs, see warm_start.
+template <class Costs>
+auto jonker_volgenant(const Costs& cost, warm_start start = warm_start::automatic);
+
+/// The same into the caller's answer and workspace.
+template <class Cost>
+void jonker_volgenant(const batch<Cost>& cost, basic_assignment<price_of<Cost>>& out,
+                      jonker_volgenant_workspace<Cost>& workspace, warm_start start = warm_start::automatic);
+
+// ------------------------------------------------------------------------------------------------ Implementation
+
+namespace detail {
+
+/// Throws unless `cost` is something a solver takes: n <= m, sizes within the index type, no NaN, no -infinity.
+template <class Cost>
+void require_costs(const char* function, const batch<Cost>& cost) {
+  if (cost.rows() > cost.columns()) {
+    fail(function, "needs at least as many noises (columns) as images (rows), got " + shape_text(cost));
+  }
+  if (cost.columns() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
+    fail(function, "needs at most 2^31 - 1 columns, got " + shape_text(cost));
+  }
+  if (!std::is_floating_point<Cost>::value) return;
+  for (std::size_t i = 0; i < cost.rows(); ++i) {
+    const Cost* row = cost.row(i);
+    bool bad = false;
+    for (std::size_t j = 0; j < cost.columns(); ++j) bad |= !(row[j] >= std::numeric_limits<Cost>::lowest());
+    if (!bad) continue;
+    for (std::size_t j = 0; j < cost.columns(); ++j) {
+      if (!(row[j] >= std::numeric_limits<Cost>::lowest())) {
+        fail(function, std::string("needs costs that are finite or +infinity, got ") +
+                           (row[j] != row[j] ? "NaN" : "-infinity") + " at row " + std::to_string(i) + ", column " +
+                           std::to_string(j));
+      }
+    }
+  }
+}
+
+/// Writes the answer that belongs to a finished state.
+template <class Cost, class Price>
+void write_optimal(const batch<Cost>& cost, const shortest_paths_state<Price>& s, basic_assignment<Price>& out) {
+  const std::size_t n = cost.rows();
+  out.noise_of_image = s.column_of_row;
+  out.noise_price = s.noise_price;
+  out.image_price.resize(n);
+  double total = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto j = static_cast<std::size_t>(s.column_of_row[i]);
+    out.image_price[i] = static_cast<Price>(cost(i, j)) - s.noise_price[j];
+    total += static_cast<double>(cost(i, j));
+  }
+  out.total_cost = out.lower_bound = total;
+  out.status = status::optimal;
+}
+
+/// Writes "no matching exists".
+template <class Price>
+void write_infeasible(std::size_t n, basic_assignment<Price>& out) {
+  out.noise_of_image.assign(n, -1);
+  out.image_price.clear();
+  out.noise_price.clear();
+  out.total_cost = out.lower_bound = std::numeric_limits<double>::infinity();
+  out.status = status::infeasible;
+}
+
+}  // namespace detail
+
+template <class Cost>
+void jonker_volgenant(const batch<Cost>& cost, basic_assignment<price_of<Cost>>& out,
+                      jonker_volgenant_workspace<Cost>& workspace, warm_start start) {
+  static_assert(std::is_same<Cost, float>::value || std::is_same<Cost, double>::value ||
+                    std::is_same<Cost, std::int16_t>::value || std::is_same<Cost, std::int32_t>::value,
+                "immiscible::jonker_volgenant: costs are float, double, std::int16_t or std::int32_t");
+  detail::require_costs("jonker_volgenant", cost);
+  static_cast<void>(start);
+  auto& state = workspace.exact;
+  detail::start_from_column_means(cost, state);
+  detail::assign_tight_pairs(cost, state);
+  if (detail::assign_free_rows(cost, state)) {
+    detail::write_optimal(cost, state, out);
+  } else {
+    detail::write_infeasible(cost.rows(), out);
+  }
+}
+
+template <class Costs>
+auto jonker_volgenant(const Costs& cost, warm_start start) {
+  const auto view = as_batch(cost);
+  using scalar = typename decltype(view)::value_type;
+  basic_assignment<price_of<scalar>> out;
+  jonker_volgenant_workspace<scalar> workspace;
+  jonker_volgenant(batch<scalar>(view), out, workspace, start);
+  return out;
+}
+
+}  // namespace immiscible
