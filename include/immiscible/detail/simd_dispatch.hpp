@@ -1,0 +1,204 @@
+// One choice for every header that has SIMD code: which instruction sets this file compiles, and which one this machine runs.
+//
+// A consumer compiles with plain -O2 and links nothing; the code for AVX-512, AVX2, ... is compiled beside the portable
+// code, each in its own namespace with its own target attributes (Highway, <hwy/highway.h>), and the choice is made once at
+// run time from what the processor says. To write such code:
+//
+//   x.hpp          #include <immiscible/detail/simd_dispatch.hpp>      // outside any namespace
+//                  #define IMMISCIBLE_SIMD_INCLUDE <immiscible/detail/x-inl.hpp>
+//                  #include <immiscible/detail/simd_foreach.hpp>       // compiles x-inl.hpp once for each instruction set
+//                  ...
+//                  static const auto scan = IMMISCIBLE_SIMD_CHOOSE(best_target(), scan, scan_portable);
+//   x-inl.hpp      no include guard, no #include;
+//                  HWY_BEFORE_NAMESPACE();
+//                  namespace immiscible { namespace detail { namespace HWY_NAMESPACE {
+//                  namespace hn = hwy::HWY_NAMESPACE;
+//                  static inline float scan(const float* row, std::size_t m) { ... }   // static: see below
+//                  }}}
+//                  HWY_AFTER_NAMESPACE();
+//
+// scan_portable is ordinary C++; it is the oracle of the tests, and what runs where no SIMD version exists (no Highway,
+// IMMISCIBLE_NO_SIMD defined, x86 older than AVX2).
+//
+// Files built with different flags meet in one program, so that two definitions of one name would let the linker choose.
+// Hence: kernels are `static inline`, and what calls them is `static` or stands in `inline namespace IMMISCIBLE_SIMD_NAMESPACE`,
+// whose name says what the compiler may use unasked.
+//
+// A file that uses hwy/foreach_target.h itself includes it first, and the library's headers after it inside `#if HWY_ONCE`.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+
+#if !defined(IMMISCIBLE_NO_SIMD) && defined(__has_include)
+#if __has_include(<hwy/highway.h>) && (defined(__GNUC__) || defined(__clang__)) && !defined(__CUDACC__)
+#define IMMISCIBLE_SIMD 1
+#endif
+#endif
+#ifndef IMMISCIBLE_SIMD
+#define IMMISCIBLE_SIMD 0
+#endif
+
+#if IMMISCIBLE_SIMD
+
+#if defined(HIGHWAY_HWY_FOREACH_TARGET_H_) && defined(HWY_ONCE)
+#if !HWY_ONCE
+#error "immiscible: in a file that uses hwy/foreach_target.h, include the library's headers inside #if HWY_ONCE"
+#endif
+#endif
+#if defined(HIGHWAY_HWY_FOREACH_TARGET_H_)
+#define IMMISCIBLE_HIGHWAY_WAS_LOADED  // for each of HWY_TARGETS
+#endif
+
+#include <hwy/highway.h>
+
+// The targets compiled here: the one that the compiler's flags allow unasked, if it has vectors, and the better ones of
+// AVX2 and AVX-512. A few suffice; each costs compile time.
+#define IMMISCIBLE_SIMD_STATIC ((HWY_STATIC_TARGET) != HWY_SCALAR && (HWY_STATIC_TARGET) != HWY_EMU128)
+#define IMMISCIBLE_SIMD_AVX2 (((HWY_TARGETS)&HWY_AVX2) != 0 && (HWY_STATIC_TARGET) != HWY_AVX2)
+#define IMMISCIBLE_SIMD_AVX3 (((HWY_TARGETS)&HWY_AVX3) != 0 && (HWY_STATIC_TARGET) != HWY_AVX3)
+
+#if !defined(IMMISCIBLE_HIGHWAY_WAS_LOADED)
+// Load Highway's operations for the other targets: its own foreach_target.h does this once per file for one header, and
+// here several headers want it. Highway's include guards flip with each load; after an even number of loads they stand as
+// after a plain #include <hwy/highway.h>.
+#if IMMISCIBLE_SIMD_AVX2
+#undef HWY_TARGET
+#define HWY_TARGET HWY_AVX2
+#define HWY_TARGET_TOGGLE
+#include <hwy/highway.h>
+#endif
+#if IMMISCIBLE_SIMD_AVX3
+#undef HWY_TARGET
+#define HWY_TARGET HWY_AVX3
+#ifdef HWY_TARGET_TOGGLE
+#undef HWY_TARGET_TOGGLE
+#else
+#define HWY_TARGET_TOGGLE
+#endif
+#include <hwy/highway.h>
+#endif
+#ifdef HWY_TARGET_TOGGLE  // an odd number so far: one more, of the smallest
+#undef HWY_TARGET_TOGGLE
+#undef HWY_TARGET
+#define HWY_TARGET HWY_SSSE3
+#include <hwy/highway.h>
+#endif
+#undef HWY_TARGET
+#define HWY_TARGET HWY_STATIC_TARGET
+#include <hwy/ops/set_macros-inl.h>
+#endif  // IMMISCIBLE_HIGHWAY_WAS_LOADED
+
+#if HWY_STATIC_TARGET == HWY_SCALAR || HWY_STATIC_TARGET == HWY_EMU128
+#define IMMISCIBLE_SIMD_NAMESPACE built_for_any
+#elif HWY_STATIC_TARGET == HWY_SSSE3 || HWY_STATIC_TARGET == HWY_SSE4
+#define IMMISCIBLE_SIMD_NAMESPACE built_for_sse4
+#elif HWY_STATIC_TARGET == HWY_AVX2
+#define IMMISCIBLE_SIMD_NAMESPACE built_for_avx2
+#elif HWY_STATIC_TARGET < HWY_AVX2
+#define IMMISCIBLE_SIMD_NAMESPACE built_for_avx512
+#elif HWY_STATIC_TARGET == HWY_NEON
+#define IMMISCIBLE_SIMD_NAMESPACE built_for_neon
+#else
+#define IMMISCIBLE_SIMD_NAMESPACE built_for_other_simd
+#endif
+
+#define IMMISCIBLE_SIMD_STATIC_VERSION(function) nullptr
+#define IMMISCIBLE_SIMD_AVX2_VERSION(function) nullptr
+#define IMMISCIBLE_SIMD_AVX3_VERSION(function) nullptr
+#if IMMISCIBLE_SIMD_STATIC
+#undef IMMISCIBLE_SIMD_STATIC_VERSION
+#define IMMISCIBLE_SIMD_STATIC_VERSION(function) &HWY_STATIC_DISPATCH(function)
+#endif
+#if IMMISCIBLE_SIMD_AVX2
+#undef IMMISCIBLE_SIMD_AVX2_VERSION
+#define IMMISCIBLE_SIMD_AVX2_VERSION(function) &N_AVX2::function
+#endif
+#if IMMISCIBLE_SIMD_AVX3
+#undef IMMISCIBLE_SIMD_AVX3_VERSION
+#define IMMISCIBLE_SIMD_AVX3_VERSION(function) &N_AVX3::function
+#endif
+
+#else  // no SIMD
+
+#define IMMISCIBLE_SIMD_NAMESPACE built_without_simd
+#define IMMISCIBLE_SIMD_STATIC 0
+#define IMMISCIBLE_SIMD_AVX2 0
+#define IMMISCIBLE_SIMD_AVX3 0
+#define IMMISCIBLE_SIMD_STATIC_VERSION(function) nullptr
+#define IMMISCIBLE_SIMD_AVX2_VERSION(function) nullptr
+#define IMMISCIBLE_SIMD_AVX3_VERSION(function) nullptr
+
+#endif  // IMMISCIBLE_SIMD
+
+/// The version of `function` compiled for `target`, as a pointer; `portable` where there is none.
+///
+/// Use it in namespace immiscible::detail, where the versions stand in one namespace for each target.
+#define IMMISCIBLE_SIMD_CHOOSE(target, function, portable)                                                   \
+  ::immiscible::detail::IMMISCIBLE_SIMD_NAMESPACE::version_for(                                              \
+      (target), &portable, IMMISCIBLE_SIMD_STATIC_VERSION(function), IMMISCIBLE_SIMD_AVX2_VERSION(function), \
+      IMMISCIBLE_SIMD_AVX3_VERSION(function))
+
+namespace immiscible {
+namespace detail {
+
+/// An instruction set for which a kernel may have been compiled, worst first.
+enum class simd_target : std::uint8_t {
+  portable,  ///< ordinary C++
+  unasked,   ///< what the compiler's flags allow: NEON on 64-bit ARM, the given set with -march=...
+  avx2,      ///< chosen at run time
+  avx512     ///< chosen at run time
+};
+
+inline namespace IMMISCIBLE_SIMD_NAMESPACE {
+
+/// True if kernels are compiled for `target` in this file and this machine runs them.
+inline bool has_target(simd_target target) {
+  switch (target) {
+    case simd_target::portable:
+      return true;
+    case simd_target::unasked:
+      return IMMISCIBLE_SIMD_STATIC;
+    case simd_target::avx2:
+#if IMMISCIBLE_SIMD_AVX2
+      __builtin_cpu_init();
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+             __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
+#else
+      return false;
+#endif
+    case simd_target::avx512:
+#if IMMISCIBLE_SIMD_AVX3
+      __builtin_cpu_init();
+      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
+#else
+      return false;
+#endif
+  }
+  return false;
+}
+
+/// The best instruction set of this machine among those compiled in this file; asks the processor once.
+inline simd_target best_target() {
+  static const simd_target best = [] {
+    for (const simd_target target : {simd_target::avx512, simd_target::avx2, simd_target::unasked}) {
+      if (has_target(target)) return target;
+    }
+    return simd_target::portable;
+  }();
+  return best;
+}
+
+/// See IMMISCIBLE_SIMD_CHOOSE.
+template <class Function, class Unasked, class Avx2, class Avx512>
+Function* version_for(simd_target target, Function* portable, Unasked unasked, Avx2 avx2, Avx512 avx512) {
+  Function* const versions[] = {portable, unasked, avx2, avx512};
+  Function* const version = versions[static_cast<int>(target)];
+  return version != nullptr ? version : portable;
+}
+
+}  // namespace IMMISCIBLE_SIMD_NAMESPACE
+}  // namespace detail
+}  // namespace immiscible
