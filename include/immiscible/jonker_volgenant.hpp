@@ -8,6 +8,7 @@
 
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/candidate_lists.hpp>
 #include <immiscible/detail/shortest_paths.hpp>
 
 #include <cmath>
@@ -29,6 +30,7 @@ enum class warm_start {
 template <class Cost>
 struct jonker_volgenant_workspace {
   detail::shortest_paths_state<price_of<Cost>> exact;
+  detail::list_workspace lists;
 };
 
 /// The assignment of least total cost.
@@ -117,11 +119,14 @@ void jonker_volgenant(const batch<Cost>& cost, basic_assignment<price_of<Cost>>&
   static_assert(std::is_same<Cost, float>::value || std::is_same<Cost, double>::value ||
                     std::is_same<Cost, std::int16_t>::value || std::is_same<Cost, std::int32_t>::value,
                 "immiscible::jonker_volgenant: costs are float, double, std::int16_t or std::int32_t");
-  detail::require_costs("jonker_volgenant", cost);
-  static_cast<void>(start);
   auto& state = workspace.exact;
-  detail::start_from_column_means(cost, state);
-  detail::assign_tight_pairs(cost, state);
+  auto lists = detail::list_result::unsuited;
+  if (start == warm_start::automatic) lists = detail::solve_on_lists(cost, state, workspace.lists);
+  if (lists == detail::list_result::unsuited) {
+    detail::require_costs("jonker_volgenant", cost);
+    detail::start_from_column_means(cost, state);
+  }
+  if (lists != detail::list_result::optimal) detail::assign_tight_pairs(cost, state);
   if (detail::assign_free_rows(cost, state)) {
     detail::write_optimal(cost, state, out);
   } else {

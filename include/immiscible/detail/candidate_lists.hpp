@@ -1,0 +1,161 @@
+// Exact assignment on per-row candidate lists: the fast warm start of `jonker_volgenant`, from the processor's best SIMD.
+//
+//   c_ij  cost as given                         s     scale, a power of two
+//   p_j   start price of column j               q_ij  = round(c_ij s) - p_j, int32 fixed point, |q_ij| < 2^27
+//   v_j   fall of column j's price since, <= 0  r_ij  = q_ij - v_j, reduced cost
+//
+// INVARIANT (why lists are safe). Prices only ever FALL, so reduced costs only ever RISE. When row i's list is built with
+// bound b_i, every column left out of it has r_ij >= b_i, then and for ever. While the least r of the list is <= b_i it is the
+// least of the row, and min(second least of the list, b_i) is a lower bound of the row's second least. Otherwise the list is
+// built again with today's prices. A row has two lists: a long one (everything within about 0.65 standard deviations of the
+// row's least, made from the dense row) and a short one of 16 (made from the long one), which is all that a bid reads.
+//
+// The steps: start prices from samples (column means less 1.5 deviations, then one Sinkhorn half-step: the nearer the start
+// prices, the longer lists last); one or two phases of Gauss-Seidel auction; exactly tight pairs; augmenting row reduction;
+// shortest augmenting paths for the few rows left. All of that is exact integer arithmetic on q. Then `refine` moves the
+// prices, in double, from the rounded costs to the costs as given (detail/candidate_lists-inl.hpp says why that is a proof).
+//
+// Termination: bids are capped, each search passes a column at most once, `refine` is capped. Where a cap is met, or costs do
+// not suit the fixed point, the prices reached go to the dense solver (shortest_paths.hpp), which needs no promise from them.
+//
+// Reference: Bertsekas (1988) for the auction, Jonker and Volgenant (1987) for row reduction and paths. The two-tier lists
+// with their lasting bounds, the start prices and `refine` are ours.
+#pragma once
+
+#include <immiscible/batch.hpp>
+#include <immiscible/detail/shortest_paths.hpp>
+#include <immiscible/detail/simd_dispatch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+#include <vector>
+
+namespace immiscible {
+namespace detail {
+
+/// Tunables, as functions of n. Measured on Fashion-MNIST (d = 784) and photograph (d = 3072) costs; see docs/performance.md.
+struct list_policy {
+  std::size_t sampled_rows = 64;       // for column means and deviations
+  std::size_t sinkhorn_rows;           // for the half-step
+  float start_below_mean = 1.5f;       // column deviations
+  float sinkhorn_temperature = 0.2f;   // standard deviations
+  float long_list_width;               // standard deviations above the row's least
+  float epsilon[2];                    // auction phases, in standard deviations; 0: no such phase
+  std::size_t bids_per_row = 64;       // cap of an auction phase
+  std::size_t reductions_per_row = 2;  // cap of augmenting row reduction
+
+  explicit list_policy(std::size_t n)
+      : sinkhorn_rows(n <= 256    ? n
+                      : n <= 1024 ? 256
+                      : n <= 2048 ? 512
+                                  : 1024),
+        long_list_width(n > 512 && n <= 1024 ? 0.6f : 0.7f),
+        epsilon{n <= 256    ? 0.002f
+                : n <= 512  ? 0.003f
+                : n <= 1024 ? 0.01f
+                            : 0.003f,
+                n > 512 && n <= 1024 ? 0.001f : 0.0f} {}
+};
+
+/// Lists are used from this many rows on; below, the dense solver is as fast.
+constexpr std::size_t list_solver_min_rows = 32;
+
+constexpr std::int32_t list_far = 1 << 29;          // beyond every reduced cost
+constexpr std::int32_t list_fixed_limit = 1 << 27;  // |q| stays below
+constexpr std::int32_t list_price_floor = -(1 << 28);
+constexpr std::size_t list_short_length = 16;
+constexpr std::size_t list_long_length = 512;  // at most
+
+/// Working memory of the list solver; keeps its capacity from one problem to the next.
+struct list_workspace {
+  // columns, padded to a multiple of 16
+  std::vector<std::int32_t> start_price, price, row_of_column, distance, open_price, parent;
+  std::vector<float> column_sum, column_square;
+  std::vector<double> exact_price;
+  // rows
+  std::vector<std::int32_t> column_of_row, cost_of_row;  // its column, and q there
+  std::vector<std::int32_t> short_bound, long_bound;     // b_i of the two lists
+  std::vector<std::int32_t> long_length, long_capacity;  // in blocks of 16
+  std::vector<std::size_t> long_begin;                   // where in the pool
+  std::vector<std::int32_t> queue;                       // ring of waiting rows
+  // lists
+  std::vector<std::int32_t> short_cost, short_column;  // [n, 16]
+  std::vector<std::int32_t> pool_cost, pool_column;    // long lists, one after the other
+  // one row
+  std::vector<std::int32_t> fixed, reduced, chosen;
+  std::vector<float> weight;
+  // the tree of a search
+  std::vector<std::int32_t> passed_column, passed_distance;
+  struct tree_row {
+    std::int32_t row, offset;
+    std::int32_t bound;  // no column that this row has not offered yet is nearer than this
+    int offered;         // 0: the short list, 1: the long list, 2: the dense row
+  };
+  std::vector<tree_row> tree;
+};
+
+/// What a solve on lists came to.
+enum class list_result {
+  optimal,  ///< matching and prices are written, and prove each other
+  prices,   ///< only prices are written: the dense solver goes on from them
+  unsuited  ///< nothing is written
+};
+
+/// One problem: costs [n, n], and where the answer goes.
+template <class Cost>
+struct list_problem {
+  batch<Cost> cost;
+  double largest;  // max |c_ij|, finite
+  list_workspace& work;
+  shortest_paths_state<price_of<Cost>>& out;
+};
+
+/// A power of two that brings |c| <= largest below 2^25.
+inline double fixed_point_scale(double largest, bool integral) {
+  const double scale = largest > 0 ? std::ldexp(1.0, 24 - std::ilogb(largest)) : 1.0;
+  return integral && scale > 1.0 ? 1.0 : scale;  // integers are exact as they are
+}
+
+/// Where no SIMD version was compiled the dense solver does all.
+template <class Cost>
+double largest_magnitude_portable(const batch<Cost>&) {
+  return std::numeric_limits<double>::infinity();
+}
+
+template <class Cost>
+list_result solve_on_lists_portable(const list_problem<Cost>&) {
+  return list_result::unsuited;
+}
+
+}  // namespace detail
+}  // namespace immiscible
+
+#if IMMISCIBLE_SIMD
+#define IMMISCIBLE_SIMD_INCLUDE <immiscible/detail/candidate_lists-inl.hpp>
+#include <immiscible/detail/simd_foreach.hpp>
+#endif
+
+namespace immiscible {
+namespace detail {
+inline namespace IMMISCIBLE_SIMD_NAMESPACE {
+
+/// Solves on candidate lists with the given instruction set, if the costs suit: n = m, enough rows, all finite, and a
+/// scale that float can hold.
+template <class Cost>
+list_result solve_on_lists(const batch<Cost>& cost, shortest_paths_state<price_of<Cost>>& out, list_workspace& work,
+                           simd_target target = best_target()) {
+  if (cost.rows() != cost.columns() || cost.rows() < list_solver_min_rows) return list_result::unsuited;
+  const double largest =
+      IMMISCIBLE_SIMD_CHOOSE(target, largest_magnitude_simd<Cost>, largest_magnitude_portable<Cost>)(cost);
+  if (!(largest >= 1e-30 && largest < 1e37) && largest != 0) return list_result::unsuited;
+  const list_problem<Cost> problem{cost, largest, work, out};
+  return IMMISCIBLE_SIMD_CHOOSE(target, solve_on_lists_simd<Cost>, solve_on_lists_portable<Cost>)(problem);
+}
+
+}  // namespace IMMISCIBLE_SIMD_NAMESPACE
+}  // namespace detail
+}  // namespace immiscible

@@ -1,0 +1,179 @@
+// The verb on torch::Tensor, for trainers written with LibTorch 2.x (C++20, as its headers ask for).
+//
+//   auto paired = immiscible::assign(images, noise);                        // any shape [n, ...]
+//   noise = immiscible::permute_rows(noise, paired.noise_of_image);         // noise[i] now belongs to images[i]
+//
+//   immiscible::torch_noise_matcher match({/*seed*/ 42});                   // or: draws the noise itself
+//   auto noise = match(images, step).noise;                                 // shape and dtype of `images`
+//
+// Tensors on the CPU, contiguous or not, float32, float64, bfloat16 or float16. Each [n, ...] tensor is read as [n, d], d the
+// product of all sizes but the first; nothing is copied where it is contiguous float32 already (or float64 on both sides).
+// Gradients do not pass through the choice. The program links LibTorch; the library needs only its ATen headers.
+#pragma once
+
+#include <immiscible/assign.hpp>
+#include <immiscible/assignment.hpp>
+#include <immiscible/batch.hpp>
+#include <immiscible/noise_matcher.hpp>
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace immiscible {
+
+/// Chooses a noise for every image: `assign` of assign.hpp for tensors.
+///
+/// @param images   [n, ...] on the CPU; float32, float64, bfloat16 or float16; any strides; finite.
+/// @param noise    [m, ...], m >= n ([n k, ...] for method::nearest), the same sizes but the first; its dtype may differ.
+/// @param options  as in assign.hpp.
+/// @return         as in assign.hpp; `index_tensor` makes a tensor of it.
+/// @throws std::invalid_argument  tensors not defined, not dense, not on the CPU, without dimensions or of another dtype;
+///                                sizes that do not fit; and all that assign.hpp names.
+///
+/// Cost: that of assign.hpp, plus a float32 copy of each tensor that is not contiguous float32. Both float64: in float64.
+inline assignment assign(const at::Tensor& images, const at::Tensor& noise, const assign_options& options = {});
+
+/// The noise row of each image as an int64 tensor [n], for index_select and gather.
+inline at::Tensor index_tensor(const std::vector<std::int32_t>& noise_of_image);
+
+/// A new tensor whose row i is row source_of_row[i] of `rows`: after `assign`, the noise that belongs to image i.
+///
+/// @param rows           [m, ...], any dtype and device; unchanged.
+/// @param source_of_row  [n] row numbers; n may be less than m (candidates, or more noises than images).
+/// @return               [n, ...] with the dtype and device of `rows`.
+/// @throws std::invalid_argument  a row number outside 0 ... m - 1, or a tensor without dimensions.
+[[nodiscard]] inline at::Tensor permute_rows(const at::Tensor& rows, const std::vector<std::int32_t>& source_of_row);
+
+/// The same in place, as LibTorch's names that end in _: `rows` itself is permuted; n = m.
+///
+/// @return  `rows`.
+/// @throws std::invalid_argument  `source_of_row` is not a permutation of 0 ... m - 1 (nothing is changed then).
+inline at::Tensor& permute_rows_(at::Tensor& rows, const std::vector<std::int32_t>& source_of_row);
+
+/// Noise that belongs to a batch of images, and how it was chosen.
+struct matched_noise_tensor {
+  at::Tensor noise;         ///< [n, ...] shape and dtype of the images; noise[i] belongs to images[i]; memory of its own
+  const assignment& pairs;  ///< the matcher's, valid until its next call
+};
+
+/// Draws N(0, I) noise for every batch and pairs it: `noise_matcher` for tensors.
+///
+/// The noise of (seed, step) is drawn and paired in float32, whatever the dtype, so that all dtypes see the same draws.
+class torch_noise_matcher {
+ public:
+  explicit torch_noise_matcher(const noise_matcher_options& options = {}) : match_(options) {}
+
+  /// The matched noise of `images` [n, ...] at training step `step`.
+  ///
+  /// @throws std::invalid_argument  as `assign`.
+  matched_noise_tensor operator()(const at::Tensor& images, std::uint64_t step);
+
+ private:
+  noise_matcher match_;
+};
+
+// ------------------------------------------------------------------------------------------------ Implementation
+
+namespace detail {
+
+inline std::string tensor_text(const at::Tensor& tensor) {
+  std::ostringstream text;
+  text << tensor.scalar_type() << " " << tensor.sizes() << " on " << tensor.device();
+  return text.str();
+}
+
+inline void require_samples(const char* function, const char* what, const at::Tensor& tensor) {
+  const std::string name(what);
+  if (!tensor.defined()) fail(function, "needs a tensor of " + name + ", got an undefined one");
+  const auto type = tensor.scalar_type();
+  if (type != at::kFloat && type != at::kDouble && type != at::kBFloat16 && type != at::kHalf) {
+    fail(function, "needs " + name + " of float32, float64, bfloat16 or float16, got " + tensor_text(tensor));
+  }
+  if (tensor.layout() != at::kStrided) fail(function, "needs dense " + name + ", got " + tensor_text(tensor));
+  if (!tensor.device().is_cpu()) fail(function, "needs " + name + " on the CPU, got " + tensor_text(tensor));
+  if (tensor.dim() < 1) fail(function, "needs " + name + " of shape [n, ...], got " + tensor_text(tensor));
+}
+
+/// A tensor [n, ...] as contiguous rows [n, d] of `Scalar`, copied only where it must be.
+template <class Scalar>
+class tensor_rows {
+ public:
+  explicit tensor_rows(const at::Tensor& tensor)
+      : held_(tensor.detach().to(at::CppTypeToScalarType<Scalar>::value).contiguous()) {
+    std::size_t d = 1;
+    for (const std::int64_t size : held_.sizes().slice(1)) d *= static_cast<std::size_t>(size);
+    view_ = batch<Scalar>(held_.template const_data_ptr<Scalar>(), static_cast<std::size_t>(held_.size(0)), d);
+  }
+  const batch<Scalar>& view() const { return view_; }
+
+ private:
+  at::Tensor held_;  // keeps the memory of the view
+  batch<Scalar> view_;
+};
+
+inline void require_row_numbers(const char* function, const at::Tensor& rows,
+                                const std::vector<std::int32_t>& source_of_row) {
+  if (!rows.defined() || rows.dim() < 1) fail(function, "needs a tensor of shape [m, ...], got one without dimensions");
+  for (const std::int32_t row : source_of_row) {
+    if (row < 0 || row >= rows.size(0)) {
+      fail(function, "needs row numbers from 0 to " + std::to_string(rows.size(0) - 1) + ", got " + std::to_string(row));
+    }
+  }
+}
+
+}  // namespace detail
+
+inline assignment assign(const at::Tensor& images, const at::Tensor& noise, const assign_options& options) {
+  detail::require_samples("assign", "images", images);
+  detail::require_samples("assign", "noise", noise);
+  if (images.sizes().slice(1) != noise.sizes().slice(1)) {
+    detail::fail("assign", "needs images and noise of the same sizes but the first, got images " +
+                               detail::tensor_text(images) + " and noise " + detail::tensor_text(noise));
+  }
+  if (images.scalar_type() == at::kDouble && noise.scalar_type() == at::kDouble) {
+    return assign(detail::tensor_rows<double>(images).view(), detail::tensor_rows<double>(noise).view(), options);
+  }
+  return assign(detail::tensor_rows<float>(images).view(), detail::tensor_rows<float>(noise).view(), options);
+}
+
+inline at::Tensor index_tensor(const std::vector<std::int32_t>& noise_of_image) {
+  at::Tensor index = at::empty({static_cast<std::int64_t>(noise_of_image.size())}, at::kLong);
+  std::copy(noise_of_image.begin(), noise_of_image.end(), index.mutable_data_ptr<std::int64_t>());
+  return index;
+}
+
+inline at::Tensor permute_rows(const at::Tensor& rows, const std::vector<std::int32_t>& source_of_row) {
+  detail::require_row_numbers("permute_rows", rows, source_of_row);
+  return rows.index_select(0, index_tensor(source_of_row).to(rows.device()));
+}
+
+inline at::Tensor& permute_rows_(at::Tensor& rows, const std::vector<std::int32_t>& source_of_row) {
+  detail::require_row_numbers("permute_rows_", rows, source_of_row);
+  const auto m = static_cast<std::size_t>(rows.size(0));
+  if (!detail::is_matching(source_of_row, m, m)) {
+    detail::fail("permute_rows_", "needs a permutation of " + std::to_string(m) + " rows, got " +
+                                      std::to_string(source_of_row.size()) + " indices that are not one");
+  }
+  return rows.copy_(permute_rows(rows, source_of_row));
+}
+
+inline matched_noise_tensor torch_noise_matcher::operator()(const at::Tensor& images, std::uint64_t step) {
+  detail::require_samples("torch_noise_matcher", "images", images);
+  const detail::tensor_rows<float> rows(images);
+  const matched_noise matched = match_(rows.view(), step);
+  at::Tensor noise = at::empty(images.sizes(), at::kFloat);
+  const std::size_t d = matched.noise.columns();
+  for (std::size_t i = 0; i < matched.noise.rows(); ++i) {
+    std::copy_n(matched.noise.row(i), d, noise.mutable_data_ptr<float>() + i * d);
+  }
+  return {noise.to(images.scalar_type()), matched.pairs};
+}
+
+}  // namespace immiscible
