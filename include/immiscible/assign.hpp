@@ -47,7 +47,8 @@ template <class Scalar>
 struct assign_workspace {
   std::vector<Scalar> cost;  // [n, m]
   std::vector<double> image_norms, noise_norms;
-  jonker_volgenant_workspace<Scalar> solver;
+  jonker_volgenant_workspace<Scalar> exact;
+  auction_workspace<Scalar> auction;
 };
 
 /// Chooses a noise for every image.
@@ -135,10 +136,10 @@ void solve(const batch<Scalar>& cost, const assign_options& options, assignment&
            assign_workspace<Scalar>& workspace) {
   switch (options.method) {
     case method::exact:
-      jonker_volgenant(cost, out, workspace.solver);
+      jonker_volgenant(cost, out, workspace.exact);
       return;
     case method::auction:
-      out = auction(cost, auction_options{options.auction_tolerance});
+      auction(cost, auction_options{options.auction_tolerance}, out, workspace.auction);
       return;
     case method::greedy:
       out = greedy(cost);

@@ -7,6 +7,7 @@
 // c_ij - v_j <= u_i + epsilon (epsilon-complementary slackness), so the whole is at most n epsilon above the optimum, and
 // sum u + sum v is a lower bound that says how much it really is.
 //
+// Square problems bid on the candidate lists of the exact solver (detail/candidate_lists.hpp), others on the dense rows here.
 // Bids are capped. Where the cap is reached (costs that force long price wars, or infinities that forbid any matching) the
 // exact solver finishes from the prices reached, so the promise and the termination hold for every input.
 //
@@ -16,6 +17,7 @@
 
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/candidate_lists.hpp>
 #include <immiscible/detail/shortest_paths.hpp>
 #include <immiscible/jonker_volgenant.hpp>
 
@@ -31,8 +33,18 @@ namespace immiscible {
 
 /// How close to the optimum `auction` comes.
 struct auction_options {
-  /// Epsilon in standard deviations of the (row- and column-centred) cost; above 0.
+  /// Epsilon in standard deviations of the (row- and column-centred) cost, estimated on some rows; above 0.
   double tolerance = 0.1;
+  /// Epsilon in the units of the cost; where above 0 it is used instead of `tolerance`.
+  double epsilon = 0;
+};
+
+/// Working memory of `auction`; reuse it, and problems of the same or a smaller size allocate nothing.
+template <class Cost>
+struct auction_workspace {
+  detail::shortest_paths_state<price_of<Cost>> on_lists;
+  detail::shortest_paths_state<double> dense;
+  detail::list_workspace lists;
 };
 
 /// A matching whose total cost is at most n epsilon above the optimum, with a lower bound that says how far it is.
@@ -40,15 +52,21 @@ struct auction_options {
 /// At the default tolerance it keeps 99 % of the exact solver's distance reduction on image-noise costs.
 ///
 /// @param cost     [n, m] row-major, host, n <= m (anything `as_batch` takes); +infinity forbids a pair.
-/// @param options  tolerance > 0 and finite.
+/// @param options  tolerance > 0, or epsilon > 0; finite.
 /// @return         as `jonker_volgenant`, but with status::feasible, the prices reached, and lower_bound <= optimum <=
-///                 total_cost <= optimum + n epsilon; status::optimal where the prices happen to prove it.
-/// @throws std::invalid_argument  a tolerance that is not positive and finite, n > m, or a cost that is NaN or -infinity.
+///                 total_cost <= optimum + n epsilon; status::optimal where the problem was solved exactly.
+/// @throws std::invalid_argument  a tolerance that is not positive and finite, a negative or infinite epsilon, n > m, or a
+///                                cost that is NaN or -infinity.
 ///
-/// Cost:        about 10 row scans a row on image-noise costs; at most 64 n + an exact finish. O(n + m) memory.
-/// Determinism: the same answer every time; of equal reduced costs the lowest column.
+/// Cost:        about 5 bids a row on image-noise costs, at most 64, then an exact finish. O(n + m) memory.
+/// Determinism: the same answer every time.
 template <class Costs>
 auto auction(const Costs& cost, const auction_options& options = {});
+
+/// The same into the caller's answer and workspace.
+template <class Cost>
+void auction(const batch<Cost>& cost, const auction_options& options, basic_assignment<price_of<Cost>>& out,
+             auction_workspace<Cost>& workspace);
 
 // ------------------------------------------------------------------------------------------------ Implementation
 
@@ -140,56 +158,97 @@ void keep_tight_pairs(const batch<Cost>& cost, shortest_paths_state<double>& s) 
   if (freed && cost.rows() < cost.columns()) start_from_column_means(cost, s);
 }
 
-/// The answer of an auction: its pairs, prices and the lower bound sum u + sum v.
-template <class Cost, class Price>
-void write_bounded(const batch<Cost>& cost, const shortest_paths_state<double>& s, basic_assignment<Price>& out) {
+/// A row's price u, rounded down for integer costs so that u + v <= c still holds.
+template <class Price>
+Price price_at_most(double value) {
+  return static_cast<Price>(std::is_integral<Price>::value ? std::floor(value) : value);
+}
+
+/// The answer of an auction: its pairs and prices, and the lower bound sum u + sum v. Row prices are already in `out`.
+template <class Cost, class Price, class StatePrice>
+void write_bounded(const batch<Cost>& cost, const shortest_paths_state<StatePrice>& s, basic_assignment<Price>& out) {
   out.noise_of_image = s.column_of_row;
-  out.image_price.resize(cost.rows());
   out.noise_price.resize(cost.columns());
   double total = 0, bound = 0;
   for (std::size_t i = 0; i < cost.rows(); ++i) {
-    const double u = two_best_columns(cost.row(i), s.noise_price).best;
-    out.image_price[i] = static_cast<Price>(u);
-    bound += u;
     total += static_cast<double>(cost(i, static_cast<std::size_t>(s.column_of_row[i])));
+    bound += static_cast<double>(out.image_price[i]);
   }
   for (std::size_t j = 0; j < cost.columns(); ++j) {
-    out.noise_price[j] = static_cast<Price>(s.noise_price[j]);
-    bound += s.noise_price[j];
+    out.noise_price[j] = price_at_most<Price>(static_cast<double>(s.noise_price[j]));
+    bound += static_cast<double>(out.noise_price[j]);
   }
   out.total_cost = total;
   out.lower_bound = std::min(bound, total);
   out.status = status::feasible;
 }
 
+/// The auction on dense rows: for n < m, for small problems, and where +infinity forbids pairs.
+template <class Cost>
+void dense_auction(const batch<Cost>& cost, const auction_options& options, basic_assignment<price_of<Cost>>& out,
+                   shortest_paths_state<double>& state) {
+  using price = price_of<Cost>;
+  start_from_column_means(cost, state);
+  const double epsilon =
+      options.epsilon > 0 ? options.epsilon : options.tolerance * centred_deviation(cost, state.noise_price);
+  const bool within_epsilon = epsilon > 0 && bid_until_assigned(cost, epsilon, 64 * cost.rows(), state);
+  if (!within_epsilon) {
+    keep_tight_pairs(cost, state);
+    assign_tight_pairs(cost, state);
+    if (!assign_free_rows(cost, state)) return write_infeasible(cost.rows(), out);
+  }
+  out.image_price.resize(cost.rows());
+  for (std::size_t i = 0; i < cost.rows(); ++i) {
+    out.image_price[i] = price_at_most<price>(two_best_columns(cost.row(i), state.noise_price).best);
+  }
+  write_bounded(cost, state, out);
+  if (within_epsilon) return;
+  out.lower_bound = out.total_cost;
+  out.status = status::optimal;
+}
+
 }  // namespace detail
 
-template <class Costs>
-auto auction(const Costs& cost_like, const auction_options& options) {
-  const auto view = as_batch(cost_like);
-  using scalar = typename decltype(view)::value_type;
-  const batch<scalar> cost = view;
+template <class Cost>
+void auction(const batch<Cost>& cost, const auction_options& options, basic_assignment<price_of<Cost>>& out,
+             auction_workspace<Cost>& workspace) {
   if (!(options.tolerance > 0) || !std::isfinite(options.tolerance)) {
     detail::fail("auction", "needs a tolerance above 0, got " + std::to_string(options.tolerance));
   }
-  detail::require_costs("auction", cost);
+  if (!(options.epsilon >= 0) || !std::isfinite(options.epsilon)) {
+    detail::fail("auction", "needs a finite epsilon of at least 0, got " + std::to_string(options.epsilon));
+  }
+  auto& state = workspace.on_lists;
+  switch (detail::solve_on_lists(cost, state, workspace.lists, options.epsilon, options.tolerance)) {
+    case detail::list_result::optimal:
+      detail::write_optimal(cost, state, out);
+      return;
+    case detail::list_result::within_epsilon:
+      out.image_price.resize(cost.rows());
+      for (std::size_t i = 0; i < cost.rows(); ++i) {
+        out.image_price[i] = detail::price_at_most<price_of<Cost>>(workspace.lists.row_bound[i]);
+      }
+      detail::write_bounded(cost, state, out);
+      return;
+    case detail::list_result::prices:
+      detail::assign_tight_pairs(cost, state);
+      detail::assign_free_rows(cost, state);
+      detail::write_optimal(cost, state, out);
+      return;
+    case detail::list_result::unsuited:
+      detail::require_costs("auction", cost);
+      detail::dense_auction(cost, options, out, workspace.dense);
+      return;
+  }
+}
+
+template <class Costs>
+auto auction(const Costs& cost, const auction_options& options) {
+  const auto view = as_batch(cost);
+  using scalar = typename decltype(view)::value_type;
   basic_assignment<price_of<scalar>> out;
-  detail::shortest_paths_state<double> state;
-  detail::start_from_column_means(cost, state);
-  const double epsilon = options.tolerance * detail::centred_deviation(cost, state.noise_price);
-  if (epsilon > 0 && detail::bid_until_assigned(cost, epsilon, 64 * cost.rows(), state)) {
-    detail::write_bounded(cost, state, out);
-    return out;
-  }
-  detail::keep_tight_pairs(cost, state);
-  detail::assign_tight_pairs(cost, state);
-  if (detail::assign_free_rows(cost, state)) {
-    detail::write_bounded(cost, state, out);
-    out.lower_bound = out.total_cost;
-    out.status = status::optimal;
-  } else {
-    detail::write_infeasible(cost.rows(), out);
-  }
+  auction_workspace<scalar> workspace;
+  auction(batch<scalar>(view), options, out, workspace);
   return out;
 }
 

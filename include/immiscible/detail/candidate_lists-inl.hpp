@@ -31,13 +31,24 @@ struct int_block {
     for (auto& p : b.part) p = hn::Set(tag(), value);
     return b;
   }
-  /// table[index] for 16 indices.
+  /// table[index] for 16 indices: scalar loads and interleaving, which beat gather instructions where those are slow.
   static HWY_INLINE int_block look_up(const std::int32_t* table, const std::int32_t* index) {
     int_block b;
-    for (std::size_t k = 0; k < parts; ++k) {
-      b.part[k] = hn::GatherIndex(tag(), table, hn::LoadU(tag(), index + k * lanes));
-    }
+    for (std::size_t k = 0; k < parts; ++k) b.part[k] = look_up_lanes(tag(), table, index + k * lanes);
     return b;
+  }
+  template <class Tag>
+  static HWY_INLINE hn::Vec<Tag> look_up_lanes(Tag wide, const std::int32_t* table, const std::int32_t* index) {
+    if constexpr (hn::MaxLanes(Tag()) > 4) {
+      const hn::Half<Tag> narrow;
+      const auto low = look_up_lanes(narrow, table, index);
+      return hn::Combine(wide, look_up_lanes(narrow, table, index + hn::MaxLanes(narrow)), low);
+    } else {
+      const hn::Repartition<std::int64_t, Tag> pair;
+      const auto even = hn::InterleaveLower(wide, hn::Set(wide, table[index[0]]), hn::Set(wide, table[index[1]]));
+      const auto odd = hn::InterleaveLower(wide, hn::Set(wide, table[index[2]]), hn::Set(wide, table[index[3]]));
+      return hn::BitCast(wide, hn::InterleaveLower(pair, hn::BitCast(pair, even), hn::BitCast(pair, odd)));
+    }
   }
   HWY_INLINE void store(std::int32_t* to) const {
     for (std::size_t k = 0; k < parts; ++k) hn::StoreU(part[k], tag(), to + k * lanes);
@@ -145,6 +156,7 @@ class list_solver {
     prepare();
     sample_columns();
     sinkhorn_half_step();
+    if (const std::int32_t epsilon = wanted_epsilon(); epsilon > 0) return stop_within(epsilon);
     for (const float epsilon : policy_.epsilon) {
       if (epsilon == 0) continue;
       if (epsilon == policy_.epsilon[0]) {
@@ -162,7 +174,7 @@ class list_solver {
       if (w_.column_of_row[i] < 0 && !search(i)) return hand_over_prices();
     }
     if (out_of_range_) return hand_over_prices();
-    return refine() ? hand_over_answer() : hand_over_prices();
+    return refine() ? hand_over_answer(list_result::optimal) : hand_over_prices();
   }
 
  private:
@@ -182,9 +194,17 @@ class list_solver {
     return static_cast<std::int32_t>(std::min(std::max(value, 1.0), static_cast<double>(list_fixed_limit)));
   }
 
+  /// What a bid may be off by for the caller's sake, less the rounding of two costs; 0: solve exactly.
+  std::int32_t wanted_epsilon() const {
+    const double wanted = p_.epsilon > 0 ? p_.epsilon * scale_ : p_.tolerance * deviation_;
+    return static_cast<std::int32_t>(std::max(0.0, std::min(wanted, static_cast<double>(list_fixed_limit)) - 1));
+  }
+
   /// fixed = q of row i; padding is filled with the largest.
   void quantise(std::size_t i) {
     const Cost* row = p_.cost.row(i);
+    const char* next = reinterpret_cast<const char*>(p_.cost.row(std::min(i + 1, n_ - 1)));
+    for (std::size_t byte = 0; byte < n_ * sizeof(Cost); byte += 64) hwy::Prefetch(next + byte);
     std::size_t j = 0;
     if constexpr (std::is_same<Cost, float>::value) {
       using tag = float_block::tag;
@@ -562,6 +582,18 @@ class list_solver {
     }
   }
 
+  /// One phase, and a lower bound of every row's least reduced cost.
+  list_result stop_within(std::int32_t epsilon) {
+    first_bids(epsilon);
+    bid_until_assigned(epsilon);
+    if (out_of_range_ || head_ != tail_) return hand_over_prices();
+    w_.row_bound.resize(n_);
+    for (std::size_t i = 0; i < n_; ++i) {
+      w_.row_bound[i] = (static_cast<double>(read_short_list(i).best) - (rounds() ? 0.5 : 0.0)) / scale_;
+    }
+    return hand_over_answer(list_result::within_epsilon);
+  }
+
   // ---------------------------------------------------------------------------------------------- exact on q
 
   void take_free_best_columns() {
@@ -726,10 +758,8 @@ class list_solver {
   /// costs as given. It can only go on for ever if a cycle of rows would gain by swapping, that is if rounding changed the
   /// optimum: hence the cap, and the dense solver afterwards.
   bool refine() {
-    for (std::size_t j = 0; j < n_; ++j) {
-      w_.exact_price[j] = (static_cast<double>(w_.start_price[j]) + w_.price[j]) / scale_;
-    }
-    if (std::is_integral<Cost>::value && scale_ == 1.0) return true;  // nothing was rounded
+    unscale_prices();
+    if (!rounds()) return true;
     head_ = tail_ = 0;
     w_.passed_column.assign(n_, 1);  // here: 1 while the row waits
     for (std::size_t i = 0; i < n_; ++i) enqueue(static_cast<std::int32_t>(i));
@@ -781,6 +811,16 @@ class list_solver {
 
   // ---------------------------------------------------------------------------------------------- handing over
 
+  /// False if the fixed point holds every cost as it is.
+  bool rounds() const { return !std::is_integral<Cost>::value || scale_ != 1.0; }
+
+  /// exact_price = p + v in units of the costs.
+  void unscale_prices() {
+    for (std::size_t j = 0; j < n_; ++j) {
+      w_.exact_price[j] = (static_cast<double>(w_.start_price[j]) + w_.price[j]) / scale_;
+    }
+  }
+
   void write_prices() {
     p_.out.resize(n_, n_);
     for (std::size_t j = 0; j < n_; ++j) {
@@ -792,17 +832,16 @@ class list_solver {
     }
   }
 
-  list_result hand_over_answer() {
+  list_result hand_over_answer(list_result what) {
+    if (what == list_result::within_epsilon) unscale_prices();
     write_prices();
     std::copy_n(w_.column_of_row.begin(), n_, p_.out.column_of_row.begin());
     std::copy_n(w_.row_of_column.begin(), n_, p_.out.row_of_column.begin());
-    return list_result::optimal;
+    return what;
   }
 
   list_result hand_over_prices() {
-    for (std::size_t j = 0; j < n_; ++j) {
-      w_.exact_price[j] = (static_cast<double>(w_.start_price[j]) + w_.price[j]) / scale_;
-    }
+    unscale_prices();
     write_prices();
     std::fill(p_.out.column_of_row.begin(), p_.out.column_of_row.end(), -1);
     std::fill(p_.out.row_of_column.begin(), p_.out.row_of_column.end(), -1);

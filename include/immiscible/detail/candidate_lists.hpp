@@ -76,6 +76,7 @@ struct list_workspace {
   std::vector<std::int32_t> start_price, price, row_of_column, distance, open_price, parent;
   std::vector<float> column_sum, column_square;
   std::vector<double> exact_price;
+  std::vector<double> row_bound;  // [n] no reduced cost of the row is less
   // rows
   std::vector<std::int32_t> column_of_row, cost_of_row;  // its column, and q there
   std::vector<std::int32_t> short_bound, long_bound;     // b_i of the two lists
@@ -100,16 +101,18 @@ struct list_workspace {
 
 /// What a solve on lists came to.
 enum class list_result {
-  optimal,  ///< matching and prices are written, and prove each other
-  prices,   ///< only prices are written: the dense solver goes on from them
-  unsuited  ///< nothing is written
+  optimal,         ///< matching and prices are written, and prove each other
+  within_epsilon,  ///< matching, prices and row_bound are written: a matching within the epsilon that was asked for
+  prices,          ///< only prices are written: the dense solver goes on from them
+  unsuited         ///< nothing is written
 };
 
 /// One problem: costs [n, n], and where the answer goes.
 template <class Cost>
 struct list_problem {
   batch<Cost> cost;
-  double largest;  // max |c_ij|, finite
+  double largest;             // max |c_ij|, finite
+  double epsilon, tolerance;  // stop within epsilon, or within tolerance deviations of the cost; both 0: solve exactly
   list_workspace& work;
   shortest_paths_state<price_of<Cost>>& out;
 };
@@ -135,6 +138,8 @@ list_result solve_on_lists_portable(const list_problem<Cost>&) {
 }  // namespace immiscible
 
 #if IMMISCIBLE_SIMD
+#include <hwy/cache_control.h>
+
 #define IMMISCIBLE_SIMD_INCLUDE <immiscible/detail/candidate_lists-inl.hpp>
 #include <immiscible/detail/simd_foreach.hpp>
 #endif
@@ -143,16 +148,17 @@ namespace immiscible {
 namespace detail {
 inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
-/// Solves on candidate lists with the given instruction set, if the costs suit: n = m, enough rows, all finite, and a
-/// scale that float can hold.
+/// Solves on candidate lists, if the costs suit: n = m, enough rows, all finite, and a scale that float can hold.
+///
+/// @param epsilon, tolerance  see list_problem
 template <class Cost>
 list_result solve_on_lists(const batch<Cost>& cost, shortest_paths_state<price_of<Cost>>& out, list_workspace& work,
-                           simd_target target = best_target()) {
+                           double epsilon = 0, double tolerance = 0, simd_target target = best_target()) {
   if (cost.rows() != cost.columns() || cost.rows() < list_solver_min_rows) return list_result::unsuited;
   const double largest =
       IMMISCIBLE_SIMD_CHOOSE(target, largest_magnitude_simd<Cost>, largest_magnitude_portable<Cost>)(cost);
   if (!(largest >= 1e-30 && largest < 1e37) && largest != 0) return list_result::unsuited;
-  const list_problem<Cost> problem{cost, largest, work, out};
+  const list_problem<Cost> problem{cost, largest, epsilon, tolerance, work, out};
   return IMMISCIBLE_SIMD_CHOOSE(target, solve_on_lists_simd<Cost>, solve_on_lists_portable<Cost>)(problem);
 }
 
