@@ -51,7 +51,7 @@ inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 ///
 /// Cost:        one pass over `out`, no other memory; rows are drawn in groups of 64 values, so d = 64 costs as much as 1.
 /// Determinism: the same bits on every processor, with every compiler and its flags, -ffast-math included. Each value is
-///              within 3 units in the last place of the exact transform of its random words, and |value| <= 6.66.
+///              within 4 units in the last place (0.6 in the mean square) of the exact transform of its uniforms, and |value| <= 6.66.
 inline void normal_rows(std::uint64_t seed, std::uint64_t step, std::uint64_t first_index,
                         const matrix_view<float>& out);
 
