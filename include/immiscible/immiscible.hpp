@@ -9,3 +9,4 @@
 #include <immiscible/greedy.hpp>
 #include <immiscible/jonker_volgenant.hpp>
 #include <immiscible/nearest_noise.hpp>
+#include <immiscible/philox.hpp>
