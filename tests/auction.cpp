@@ -1,0 +1,200 @@
+// The auction: between the optimum and the optimum + n epsilon, with a bound that is true, on every family.
+#include "support/families.hpp"
+#include "support/laws.hpp"
+#include "support/matrix.hpp"
+
+#include <immiscible/auction.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <stdexcept>
+#include <vector>
+
+using immiscible::auction;
+using immiscible::auction_options;
+using immiscible::jonker_volgenant;
+using immiscible::status;
+using immiscible::warm_start;
+using tests::converted;
+using tests::infinity;
+using tests::matrix;
+
+namespace {
+
+/// Standard deviation of the cost after taking off what the method says: column means (n = m), then row means.
+template <class Cost>
+double centred_deviation(const matrix<Cost>& cost) {
+  const std::size_t n = cost.rows, m = cost.columns;
+  auto centred = converted<double>(cost);
+  for (std::size_t j = 0; j < m && n == m; ++j) {
+    long double sum = 0;
+    for (std::size_t i = 0; i < n; ++i) sum += centred(i, j);
+    for (std::size_t i = 0; i < n; ++i) centred(i, j) -= static_cast<double>(sum / static_cast<long double>(n));
+  }
+  long double squares = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    long double sum = 0;
+    for (std::size_t j = 0; j < m; ++j) sum += centred(i, j);
+    for (std::size_t j = 0; j < m; ++j) {
+      const long double c = centred(i, j) - sum / static_cast<long double>(m);
+      squares += c * c;
+    }
+  }
+  return static_cast<double>(std::sqrt(squares / static_cast<long double>(n * m)));
+}
+
+/// Law: lower_bound <= optimum <= total_cost <= optimum + n epsilon, and the prices stand for the bound.
+template <class Cost>
+bool keeps_its_promise(const matrix<Cost>& cost, double tolerance) {
+  const auto answer = auction(cost, auction_options{tolerance});
+  if (!tests::total_is_true(cost, answer) || !tests::prices_are_feasible(cost, answer)) return false;
+  if (answer.status == status::optimal) return tests::is_proved(cost, answer);
+  const double optimum = jonker_volgenant(cost, warm_start::column_means).total_cost;
+  const auto n = static_cast<double>(cost.rows);
+  const double slack = 1e-12 * n * tests::largest_cost(cost);
+  const double most = n * tolerance * centred_deviation(cost) * (1 + 1e-6) + slack;
+  if (!(answer.lower_bound <= optimum + slack)) return tests::broken("the lower bound is above the optimum");
+  if (!(optimum <= answer.total_cost + slack)) return tests::broken("cheaper than the optimum");
+  if (!(answer.total_cost <= optimum + most)) return tests::broken("more than n epsilon above the optimum");
+  return immiscible::gap(answer) <= most || tests::broken("the bound leaves more open than n epsilon");
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("a total lies within n epsilon of the optimum on hard families", "", float, double, std::int16_t,
+                   std::int32_t) {
+  const double tolerance = GENERATE(1e-6, 0.01, 0.1, 1.0, 50.0);
+  for (const auto& [name, make] : tests::families()) {
+    for (const std::size_t n : {1u, 2u, 9u, 40u, 100u}) {
+      for (const std::size_t m : {n, n + 1, 2 * n}) {
+        if (n + m < 6 && m < 3) continue;  // some families need three columns
+        INFO(name << ", n = " << n << ", m = " << m << ", tolerance = " << tolerance);
+        CHECK(keeps_its_promise(converted<TestType>(make(n, m, 3 * n + m)), tolerance));
+      }
+    }
+  }
+}
+
+TEST_CASE("the promise holds for costs at a high level, of any magnitude, with little between them") {
+  for (const double level : {0.0, 1e6, -1e8}) {
+    for (const double spread : {1e-3, 1.0, 1e30}) {
+      for (const std::size_t m : {30u, 60u}) {
+        INFO("level " << level << ", spread " << spread << ", m = " << m);
+        tests::random_source draw(m);
+        const auto cost =
+            tests::make_matrix<double>(30, m, [&](auto, auto) { return level + spread * draw.uniform(); });
+        CHECK(keeps_its_promise(cost, 0.1));
+      }
+    }
+  }
+}
+
+TEST_CASE("a finer tolerance leaves a smaller gap, and a fine one almost none") {
+  const auto cost = converted<float>(tests::rows_alike(150, 150, 5));
+  const double optimum = jonker_volgenant(cost).total_cost;
+  const auto coarse = auction(cost, auction_options{1.0});
+  const auto fine = auction(cost, auction_options{0.01});
+  CHECK(coarse.total_cost > optimum);  // else this says nothing
+  CHECK(fine.total_cost < coarse.total_cost);
+  CHECK(immiscible::gap(fine) < immiscible::gap(coarse));
+  CHECK(coarse.status == status::feasible);
+}
+
+TEST_CASE("the default tolerance keeps 99 percent of what the optimum gains over random pairs") {
+  const auto cost = converted<float>(tests::rows_alike(200, 200, 8));
+  double random = 0;
+  for (const float c : cost.values) random += static_cast<double>(c) / 200;
+  const double optimum = jonker_volgenant(cost).total_cost;
+  CHECK(random - auction(cost).total_cost >= 0.99 * (random - optimum));
+}
+
+TEMPLATE_TEST_CASE("small problems with forbidden pairs: a matching without them, or none exists", "", float, double) {
+  int feasible = 0, infeasible = 0;
+  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+    const std::size_t n = 1 + seed % 7, m = n + seed % 2;
+    const auto cost =
+        tests::with_forbidden(tests::random_integers(n, m, seed, 9), seed, 10 + static_cast<int>(seed % 60));
+    const double least = tests::least_total(cost);
+    const auto tested = converted<TestType>(cost);
+    const auto answer = auction(tested);
+    INFO("seed = " << seed);
+    if (least == infinity) {
+      ++infeasible;
+      CHECK(tests::is_infeasible(n, answer));
+      continue;
+    }
+    ++feasible;
+    CHECK(tests::total_is_true(tested, answer));
+    CHECK(tests::prices_are_feasible(tested, answer));
+    CHECK(answer.lower_bound <= least + 1e-9);
+    CHECK((answer.status == status::feasible || answer.total_cost == least));
+  }
+  CHECK(feasible > 50);
+  CHECK(infeasible > 50);
+}
+
+TEST_CASE("a price war that no bid ends is finished exactly") {
+  // 60 rows want 20 columns; the others cost 1e9 more than bids of epsilon could ever reach.
+  auto cost = tests::price_war(60, 60, 3);
+  for (double& c : cost.values) c = c > 5000 ? 1e9 * c : c;
+  CHECK(tests::is_proved(cost, auction(cost, auction_options{1e-9})));
+  for (std::size_t i = 0; i < 30; ++i) {
+    for (std::size_t j = 20; j < 60; ++j) cost(i, j) = infinity;
+  }
+  CHECK(tests::is_infeasible(60, auction(cost)));
+}
+
+TEST_CASE("rectangular price wars start the exact finish afresh") {
+  auto cost = tests::price_war(60, 90, 3);
+  for (double& c : cost.values) c = c > 5000 ? 1e6 * c : c;
+  CHECK(tests::is_proved(cost, auction(cost, auction_options{1e-7})));
+}
+
+TEMPLATE_TEST_CASE("a constant cost keeps every image its own noise", "", float, double, std::int16_t, std::int32_t) {
+  for (const std::size_t n : {0u, 1u, 2u, 50u}) {
+    for (const std::size_t m : {n, n + 3}) {
+      const auto cost = tests::make_matrix<TestType>(n, m, [](auto, auto) { return 7; });
+      const auto answer = auction(cost);
+      CHECK(answer.noise_of_image == tests::identity(n));
+      CHECK(tests::is_proved(cost, answer));
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("integer costs give the answer of the same costs in floating point", "", std::int16_t,
+                   std::int32_t) {
+  const auto cost = tests::rows_alike(64, 80, 2);
+  const auto integer = auction(converted<TestType>(cost)), floating = auction(cost);
+  CHECK(integer.noise_of_image == floating.noise_of_image);
+  CHECK(integer.total_cost == floating.total_cost);
+  CHECK(integer.lower_bound <= floating.total_cost);
+}
+
+TEST_CASE("the same costs give the same answer, wherever they stand in memory") {
+  const auto cost = converted<float>(tests::rows_alike(50, 70, 6));
+  const tests::padded<float> apart(cost, 3, 5, tests::not_a_number<float>);
+  CHECK(tests::are_identical(auction(cost), auction(cost)));
+  CHECK(tests::are_identical(auction(cost), auction(apart.view())));
+}
+
+TEST_CASE("a tolerance that is not positive and finite is refused") {
+  const matrix<float> cost(2, 2);
+  for (const double tolerance : {0.0, -1.0, infinity, tests::not_a_number<double>}) {
+    CHECK_THROWS_WITH(auction(cost, auction_options{tolerance}),
+                      "immiscible::auction: needs a tolerance above 0, got " + std::to_string(tolerance));
+  }
+  CHECK_THROWS_AS(auction(cost, auction_options{-1}), std::invalid_argument);
+}
+
+TEST_CASE("any positive tolerance ends with a matching") {
+  const auto cost = tests::many_values(20, 20, 1);
+  const auto wide = tests::many_values(20, 25, 1);
+  for (const double tolerance : {std::numeric_limits<double>::denorm_min(), 1e-300, 1e300, 1e305, 1.7e308}) {
+    INFO("tolerance " << tolerance);
+    CHECK(tests::total_is_true(cost, auction(cost, auction_options{tolerance})));
+    CHECK(tests::total_is_true(wide, auction(wide, auction_options{tolerance})));
+  }
+}
