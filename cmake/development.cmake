@@ -16,6 +16,18 @@ endif()
 add_library(immiscible_warnings INTERFACE)
 target_compile_options(immiscible_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow)
 
+# Link to this to compile a program for this machine's processor: Eigen, unlike the solvers, does not choose at run time.
+option(IMMISCIBLE_NATIVE "Compile tools and benchmarks for this machine's processor" ON)
+add_library(immiscible_native INTERFACE)
+include(CheckCXXCompilerFlag)
+check_cxx_compiler_flag(-march=native IMMISCIBLE_HAS_MARCH_NATIVE)
+if(IMMISCIBLE_NATIVE AND IMMISCIBLE_HAS_MARCH_NATIVE)
+  target_compile_options(immiscible_native INTERFACE -march=native)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)  # its own AVX-512 intrinsics say `__m512 __Y = __Y`
+    target_compile_options(immiscible_native INTERFACE -Wno-uninitialized -Wno-maybe-uninitialized)
+  endif()
+endif()
+
 # All flags that change what the programs are made of go through here, so that they reach every target alike.
 option(IMMISCIBLE_SANITIZE "Address and undefined-behaviour sanitizers" OFF)
 option(IMMISCIBLE_COVERAGE "Count the lines that the tests reach" OFF)
