@@ -50,11 +50,27 @@
 #define IMMISCIBLE_HIGHWAY_WAS_LOADED  // for each of HWY_TARGETS
 #endif
 
+// In builds without optimisation or with sanitizers Highway checks itself by a function of its compiled part, which nobody
+// links here.
+#ifndef HWY_IS_DEBUG_BUILD
+#define HWY_IS_DEBUG_BUILD 0
+#endif
 #include <hwy/highway.h>
 
-// The targets compiled here: the one that the compiler's flags allow unasked, if it has vectors, and the better ones of
-// AVX2 and AVX-512. A few suffice; each costs compile time.
-#define IMMISCIBLE_SIMD_STATIC ((HWY_STATIC_TARGET) != HWY_SCALAR && (HWY_STATIC_TARGET) != HWY_EMU128)
+// The targets compiled here: the one that the compiler's flags allow unasked, if it has vectors of a fixed size, and the
+// better ones of AVX2 and AVX-512. A few suffice; each costs compile time. Where the flags allow SVE, NEON serves.
+#if HWY_ARCH_X86 && HWY_STATIC_TARGET != HWY_SCALAR && HWY_STATIC_TARGET != HWY_EMU128
+#define IMMISCIBLE_SIMD_STATIC 1
+#elif HWY_ARCH_ARM_A64 && HWY_STATIC_TARGET == HWY_NEON
+#define IMMISCIBLE_SIMD_STATIC 1
+#else
+#define IMMISCIBLE_SIMD_STATIC 0
+#endif
+#if HWY_ARCH_ARM_A64 && HWY_STATIC_TARGET != HWY_NEON && !defined(IMMISCIBLE_HIGHWAY_WAS_LOADED)
+#define IMMISCIBLE_SIMD_NEON 1
+#else
+#define IMMISCIBLE_SIMD_NEON 0
+#endif
 #define IMMISCIBLE_SIMD_AVX2 (((HWY_TARGETS)&HWY_AVX2) != 0 && (HWY_STATIC_TARGET) != HWY_AVX2)
 #define IMMISCIBLE_SIMD_AVX3 (((HWY_TARGETS)&HWY_AVX3) != 0 && (HWY_STATIC_TARGET) != HWY_AVX3)
 
@@ -78,10 +94,20 @@
 #endif
 #include <hwy/highway.h>
 #endif
-#ifdef HWY_TARGET_TOGGLE  // an odd number so far: one more, of the smallest
+#if IMMISCIBLE_SIMD_NEON
+#undef HWY_TARGET
+#define HWY_TARGET HWY_NEON
+#define HWY_TARGET_TOGGLE
+#include <hwy/highway.h>
+#endif
+#ifdef HWY_TARGET_TOGGLE  // an odd number so far: one more, of what costs least
 #undef HWY_TARGET_TOGGLE
 #undef HWY_TARGET
-#define HWY_TARGET HWY_SSSE3
+#if HWY_STATIC_TARGET == HWY_SCALAR
+#define HWY_TARGET HWY_EMU128
+#else
+#define HWY_TARGET HWY_SCALAR
+#endif
 #include <hwy/highway.h>
 #endif
 #undef HWY_TARGET
@@ -109,6 +135,9 @@
 #if IMMISCIBLE_SIMD_STATIC
 #undef IMMISCIBLE_SIMD_STATIC_VERSION
 #define IMMISCIBLE_SIMD_STATIC_VERSION(function) &HWY_STATIC_DISPATCH(function)
+#elif IMMISCIBLE_SIMD_NEON
+#undef IMMISCIBLE_SIMD_STATIC_VERSION
+#define IMMISCIBLE_SIMD_STATIC_VERSION(function) &N_NEON::function
 #endif
 #if IMMISCIBLE_SIMD_AVX2
 #undef IMMISCIBLE_SIMD_AVX2_VERSION
@@ -123,6 +152,7 @@
 
 #define IMMISCIBLE_SIMD_NAMESPACE built_without_simd
 #define IMMISCIBLE_SIMD_STATIC 0
+#define IMMISCIBLE_SIMD_NEON 0
 #define IMMISCIBLE_SIMD_AVX2 0
 #define IMMISCIBLE_SIMD_AVX3 0
 #define IMMISCIBLE_SIMD_STATIC_VERSION(function) nullptr
@@ -158,7 +188,7 @@ inline bool has_target(simd_target target) {
     case simd_target::portable:
       return true;
     case simd_target::unasked:
-      return IMMISCIBLE_SIMD_STATIC;
+      return IMMISCIBLE_SIMD_STATIC || IMMISCIBLE_SIMD_NEON;
     case simd_target::avx2:
 #if IMMISCIBLE_SIMD_AVX2
       __builtin_cpu_init();

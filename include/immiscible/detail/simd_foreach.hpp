@@ -19,6 +19,13 @@
 #include IMMISCIBLE_SIMD_INCLUDE
 #endif
 
+#if IMMISCIBLE_SIMD_NEON
+#undef HWY_TARGET
+#define HWY_TARGET HWY_NEON
+#include <hwy/ops/set_macros-inl.h>
+#include IMMISCIBLE_SIMD_INCLUDE
+#endif
+
 #if IMMISCIBLE_SIMD
 #undef HWY_TARGET
 #define HWY_TARGET HWY_STATIC_TARGET
