@@ -92,13 +92,7 @@ static HWY_INLINE int_block min(const int_block& a, const int_block& b) {
   return c;
 }
 
-/// 16 float values, likewise.
-struct float_block {
-  using tag = hn::CappedTag<float, list_block>;
-  using vector = hn::Vec<tag>;
-  static constexpr std::size_t lanes = hn::MaxLanes(tag());
-  static constexpr std::size_t parts = list_block / lanes;
-};
+using float_tag = hn::CappedTag<float, list_block>;
 
 /// max |c|; +infinity if a cost is not finite.
 template <class Cost>
@@ -200,22 +194,51 @@ class list_solver {
     return static_cast<std::int32_t>(std::max(0.0, std::min(wanted, static_cast<double>(list_fixed_limit)) - 1));
   }
 
-  /// fixed = q of row i; padding is filled with the largest.
-  void quantise(std::size_t i) {
-    const Cost* row = p_.cost.row(i);
-    const char* next = reinterpret_cast<const char*>(p_.cost.row(std::min(i + 1, n_ - 1)));
-    for (std::size_t byte = 0; byte < n_ * sizeof(Cost); byte += 64) hwy::Prefetch(next + byte);
-    std::size_t j = 0;
-    if constexpr (std::is_same<Cost, float>::value) {
-      using tag = float_block::tag;
-      const auto scale = hn::Set(tag(), static_cast<float>(scale_));
-      for (; j + float_block::lanes <= n_; j += float_block::lanes) {
-        const auto fixed = hn::NearestInt(hn::Mul(scale, hn::LoadU(tag(), row + j)));
-        const auto start = hn::LoadU(int_block::tag(), w_.start_price.data() + j);
-        hn::StoreU(hn::Sub(fixed, start), int_block::tag(), w_.fixed.data() + j);
+  /// fixed = q of row i; with `Reduce` also reduced = r of row i. Returns the least of 16 interleaved groups of it.
+  template <bool Reduce>
+  int_block quantise(std::size_t i) {
+    const Cost* const row = p_.cost.row(i);
+    const std::int32_t* const start = w_.start_price.data();
+    const std::int32_t* const price = w_.price.data();
+    std::int32_t* const fixed = w_.fixed.data();
+    std::int32_t* const reduced = w_.reduced.data();
+    const auto scale = hn::Set(float_tag(), static_cast<float>(scale_));
+    const std::size_t whole = n_ / list_block * list_block;
+    for (std::size_t j = whole; j < n_; ++j) fixed[j] = to_fixed(row[j]) - start[j];
+    int_block group_least = int_block::all(std::numeric_limits<std::int32_t>::max());
+    for (std::size_t j = 0; j < whole; j += list_block) {
+      int_block q = rounded_block(row + j, scale) - int_block::load(start + j);
+      q.store(fixed + j);
+      if (Reduce) {
+        q = q - int_block::load(price + j);
+        q.store(reduced + j);
       }
+      group_least = min(group_least, q);
     }
-    for (; j < n_; ++j) w_.fixed[j] = to_fixed(row[j]) - w_.start_price[j];
+    if (whole < padded_) {
+      int_block q = int_block::load(fixed + whole);
+      if (Reduce) {
+        q = q - int_block::load(price + whole);
+        q.store(reduced + whole);
+      }
+      group_least = min(group_least, q);
+    }
+    return group_least;
+  }
+
+  /// 16 costs, scaled and rounded.
+  HWY_INLINE int_block rounded_block(const float* costs, hn::Vec<float_tag> scale) const {
+    int_block b;
+    for (std::size_t k = 0; k < int_block::parts; ++k) {
+      b.part[k] = hn::NearestInt(hn::Mul(scale, hn::LoadU(float_tag(), costs + k * int_block::lanes)));
+    }
+    return b;
+  }
+  template <class Other>
+  HWY_INLINE int_block rounded_block(const Other* costs, hn::Vec<float_tag>) const {
+    alignas(64) std::int32_t rounded[list_block];
+    for (std::size_t k = 0; k < list_block; ++k) rounded[k] = to_fixed(costs[k]);
+    return int_block::load(rounded);
   }
 
   void prepare() {
@@ -242,7 +265,7 @@ class list_solver {
     std::fill(w_.price.begin(), w_.price.end(), 0);
     std::fill(w_.price.begin() + static_cast<std::ptrdiff_t>(n), w_.price.end(), -list_far);
     std::fill(w_.start_price.begin(), w_.start_price.end(), 0);
-    std::fill(w_.fixed.begin(), w_.fixed.end(), list_fixed_limit);
+    std::fill(w_.fixed.begin(), w_.fixed.end(), list_far);
     std::fill(w_.row_of_column.begin(), w_.row_of_column.end(), -1);
     std::fill(w_.column_of_row.begin(), w_.column_of_row.end(), -1);
     pool_end_ = 0;
@@ -332,11 +355,7 @@ class list_solver {
     float* weight = w_.weight.data();
     std::fill(w_.column_sum.begin(), w_.column_sum.end(), 0.0f);
     for (std::size_t r = 0; r < rows; ++r) {
-      quantise(r * step);
-      int_block least = int_block::load(w_.fixed.data());
-      for (std::size_t j = list_block; j < padded_; j += list_block) {
-        least = min(least, int_block::load(w_.fixed.data() + j));
-      }
+      const int_block least = quantise<false>(r * step);
       const auto base = hn::Set(hn::RebindToSigned<tag>(), least.least());
       const auto factor = hn::Set(tag(), sharpness);
       auto sum = hn::Zero(tag());
@@ -373,22 +392,17 @@ class list_solver {
 
   /// Builds row i's long list from its costs and today's prices.
   void build_long_list(std::size_t i) {
-    quantise(i);
-    const std::int32_t* fixed = w_.fixed.data();
-    std::int32_t* reduced = w_.reduced.data();
-    int_block group_least = int_block::all(std::numeric_limits<std::int32_t>::max());
-    for (std::size_t j = 0; j < padded_; j += list_block) {
-      const int_block r = int_block::load(fixed + j) - int_block::load(w_.price.data() + j);
-      r.store(reduced + j);
-      group_least = min(group_least, r);
-    }
+    const int_block group_least = quantise<true>(i);
+    const Cost* const next_row = p_.cost.row(std::min(i + 1, n_ - 1));  // on its way to the cache meanwhile
+    const std::int32_t* const fixed = w_.fixed.data();
+    const std::int32_t* const reduced = w_.reduced.data();
     const std::int32_t least = group_least.least();
     std::int32_t width = std::max(units(policy_.long_list_width), group_gap(group_least, least));
     width = std::min(width, list_fixed_limit);
-    std::size_t count = choose_columns(least + width);
+    std::size_t count = choose_columns(reduced, least + width, next_row);
     for (int tries = 0; count > list_long_length && width > 0; ++tries) {
       width = tries < 8 ? width - width / 4 - 1 : 0;
-      count = choose_columns(least + std::max(width, 0));
+      count = choose_columns(reduced, least + std::max(width, 0), next_row);
     }
     width = std::max(width, 0);
     const bool ties_left_out = count > list_long_length;  // then some columns left out are as near as the least
@@ -418,12 +432,14 @@ class list_solver {
   }
 
   /// chosen = the columns with reduced <= bound, in order.
-  std::size_t choose_columns(std::int32_t bound) {
+  std::size_t choose_columns(const std::int32_t* reduced, std::int32_t bound, const Cost* next_row) {
+    std::int32_t* const chosen = w_.chosen.data();
     int_block column = first_columns();
     const int_block step = int_block::all(static_cast<std::int32_t>(list_block));
     std::size_t count = 0;
     for (std::size_t j = 0; j < padded_; j += list_block) {
-      count += int_block::load(w_.reduced.data() + j).compress_at_most(bound, column, w_.chosen.data() + count);
+      hwy::Prefetch(next_row + j);
+      count += int_block::load(reduced + j).compress_at_most(bound, column, chosen + count);
       column = column + step;
     }
     return count;
@@ -651,7 +667,7 @@ class list_solver {
   }
 
   void relax_dense_row(std::size_t i, std::int32_t offset) {
-    quantise(i);
+    quantise<false>(i);
     const int_block::tag tag;
     const auto shift = hn::Set(tag, offset), row = hn::Set(tag, static_cast<std::int32_t>(i));
     for (std::size_t j = 0; j < padded_; j += int_block::lanes) {
