@@ -125,6 +125,7 @@ bool is_optimal(const matrix_view<Cost>& cost, const basic_assignment<Price>& an
       if (!(u + answer.noise_price[j] <= static_cast<Price>(cost(i, j)) + slack)) return false;
     }
     const auto own = static_cast<std::size_t>(answer.noise_of_image[i]);
+    if (std::is_floating_point<Cost>::value && !(cost(i, own) <= std::numeric_limits<Cost>::max())) return false;
     if (!(u + answer.noise_price[own] >= static_cast<Price>(cost(i, own)) - slack)) return false;
   }
   if (n < m) {

@@ -11,6 +11,7 @@
 #include <immiscible/detail/candidate_lists.hpp>
 #include <immiscible/detail/shortest_paths.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -39,7 +40,8 @@ struct jonker_volgenant_workspace {
 ///              +infinity forbids a pair.
 /// @return      noise_of_image [n] (columns of `cost`), prices u [n] and v [m], status::optimal and lower_bound == total_cost;
 ///              status::infeasible with -1 everywhere when no matching exists; empty for n = 0.
-/// @throws std::invalid_argument  n > m, m > 2^31 - 1, or a cost that is NaN or -infinity (the place is named).
+/// @throws std::invalid_argument  n > m, m > 2^31 - 1, a cost that is NaN or -infinity (the place is named), or double costs
+///                                so large that their sum overflows.
 ///
 /// Exactness:   integer costs by exact arithmetic; float and double costs with prices in double, whose rounding is relative
 ///              2^-50 of the largest cost.
@@ -69,18 +71,25 @@ void require_costs(const char* function, const batch<Cost>& cost) {
     fail(function, "needs at most 2^31 - 1 columns, got " + shape_text(cost));
   }
   if (!std::is_floating_point<Cost>::value) return;
+  // Sums of costs and of differences of prices must fit a double. Float costs always do.
+  const double most = std::is_same<Cost, double>::value
+                          ? std::numeric_limits<double>::max() / (8.0 * static_cast<double>(cost.columns() + 1))
+                          : static_cast<double>(std::numeric_limits<float>::max());
+  const auto fits = [most](double c) {
+    return c >= -most && (c <= most || c == std::numeric_limits<double>::infinity());
+  };
   for (std::size_t i = 0; i < cost.rows(); ++i) {
     const Cost* row = cost.row(i);
-    bool bad = false;
-    for (std::size_t j = 0; j < cost.columns(); ++j) bad |= !(row[j] >= std::numeric_limits<Cost>::lowest());
-    if (!bad) continue;
-    for (std::size_t j = 0; j < cost.columns(); ++j) {
-      if (!(row[j] >= std::numeric_limits<Cost>::lowest())) {
-        fail(function, std::string("needs costs that are finite or +infinity, got ") +
-                           (row[j] != row[j] ? "NaN" : "-infinity") + " at row " + std::to_string(i) + ", column " +
-                           std::to_string(j));
-      }
-    }
+    bool all_fit = true;
+    for (std::size_t j = 0; j < cost.columns(); ++j) all_fit &= fits(static_cast<double>(row[j]));
+    if (all_fit) continue;
+    const auto j = static_cast<std::size_t>(
+        std::find_if(row, row + cost.columns(), [&](Cost c) { return !fits(static_cast<double>(c)); }) - row);
+    const double c = static_cast<double>(row[j]);
+    const std::string place = " at row " + std::to_string(i) + ", column " + std::to_string(j);
+    if (std::isfinite(c)) fail(function, "needs costs whose sum fits a double, got " + std::to_string(c) + place);
+    fail(function,
+         std::string("needs costs that are finite or +infinity, got ") + (std::isnan(c) ? "NaN" : "-infinity") + place);
   }
 }
 

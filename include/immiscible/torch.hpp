@@ -59,7 +59,7 @@ inline at::Tensor& permute_rows_(at::Tensor& rows, const std::vector<std::int32_
 
 /// Noise that belongs to a batch of images, and how it was chosen.
 struct matched_noise_tensor {
-  at::Tensor noise;         ///< [n, ...] shape and dtype of the images; noise[i] belongs to images[i]; memory of its own
+  at::Tensor noise;  ///< [n, ...] shape and dtype of the images; noise[i] belongs to images[i]; memory of its own
   const assignment& pairs;  ///< the matcher's, valid until its next call
 };
 
@@ -123,7 +123,8 @@ inline void require_row_numbers(const char* function, const at::Tensor& rows,
   if (!rows.defined() || rows.dim() < 1) fail(function, "needs a tensor of shape [m, ...], got one without dimensions");
   for (const std::int32_t row : source_of_row) {
     if (row < 0 || row >= rows.size(0)) {
-      fail(function, "needs row numbers from 0 to " + std::to_string(rows.size(0) - 1) + ", got " + std::to_string(row));
+      fail(function,
+           "needs row numbers from 0 to " + std::to_string(rows.size(0) - 1) + ", got " + std::to_string(row));
     }
   }
 }
