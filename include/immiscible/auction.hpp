@@ -7,7 +7,7 @@
 // c_ij - v_j <= u_i + epsilon (epsilon-complementary slackness), so the whole is at most n epsilon above the optimum, and
 // sum u + sum v is a lower bound that says how much it really is.
 //
-// Square problems bid on the candidate lists of the exact solver (detail/candidate_lists.hpp), others on the dense rows here.
+// Square problems bid on the candidate lists of the exact solver (detail/list_solver.hpp), others on the dense rows here.
 // Bids are capped. Where the cap is reached (costs that force long price wars, or infinities that forbid any matching) the
 // exact solver finishes from the prices reached, so the promise and the termination hold for every input.
 //
@@ -17,7 +17,7 @@
 
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
-#include <immiscible/detail/candidate_lists.hpp>
+#include <immiscible/detail/list_solver.hpp>
 #include <immiscible/detail/shortest_paths.hpp>
 #include <immiscible/jonker_volgenant.hpp>
 

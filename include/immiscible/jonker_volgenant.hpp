@@ -8,7 +8,7 @@
 
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
-#include <immiscible/detail/candidate_lists.hpp>
+#include <immiscible/detail/list_solver.hpp>
 #include <immiscible/detail/shortest_paths.hpp>
 
 #include <algorithm>

@@ -46,6 +46,7 @@ void nearest_noise_into(const batch<Scalar>& images, const batch<Scalar>& candid
   out.noise_price.clear();
   out.total_cost = 0;
   out.status = status::optimal;
+  if (n == 0) return static_cast<void>(out.lower_bound = 0);  // k may be anything then
   costs.resize(k);
   for (std::size_t i = 0; i < n; ++i) {
     const batch<Scalar> image(images.row(i), 1, d, images.stride());

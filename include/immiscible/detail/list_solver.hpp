@@ -13,7 +13,7 @@
 // The steps: start prices from samples (column means less 1.5 deviations, then one Sinkhorn half-step: the nearer the start
 // prices, the longer lists last); one or two phases of Gauss-Seidel auction; exactly tight pairs; augmenting row reduction;
 // shortest augmenting paths for the few rows left. All of that is exact integer arithmetic on q. Then `refine` moves the
-// prices, in double, from the rounded costs to the costs as given (detail/candidate_lists-inl.hpp says why that is a proof).
+// prices, in double, from the rounded costs to the costs as given (list_solver-inl.hpp says why that is a proof).
 //
 // Termination: bids are capped, each search passes a column at most once, `refine` is capped. Where a cap is met, or costs do
 // not suit the fixed point, the prices reached go to the dense solver (shortest_paths.hpp), which needs no promise from them.
@@ -89,6 +89,7 @@ struct list_workspace {
   // one row
   std::vector<std::int32_t> fixed, reduced, chosen;
   std::vector<float> weight;
+  std::vector<char> waits;  // [n] 1: the row is in the queue (refine)
   // the tree of a search
   std::vector<std::int32_t> passed_column, passed_distance;
   struct tree_row {
@@ -140,7 +141,7 @@ list_result solve_on_lists_portable(const list_problem<Cost>&) {
 #if IMMISCIBLE_SIMD
 #include <hwy/cache_control.h>
 
-#define IMMISCIBLE_SIMD_INCLUDE <immiscible/detail/candidate_lists-inl.hpp>
+#define IMMISCIBLE_SIMD_INCLUDE <immiscible/detail/list_solver-inl.hpp>
 #include <immiscible/detail/simd_foreach.hpp>
 #endif
 

@@ -1,0 +1,241 @@
+// Costs as int32 fixed point, and the start prices: the first part of the list solver. Legend in list_solver.hpp.
+
+HWY_BEFORE_NAMESPACE();
+namespace immiscible {
+namespace detail {
+namespace HWY_NAMESPACE {
+
+/// max |c|; +infinity if a cost is not finite.
+template <class Cost>
+static double largest_magnitude_simd(const batch<Cost>& cost) {
+  double largest = 0;
+  const auto take = [&](double magnitude) {
+    const bool finite = magnitude <= std::numeric_limits<double>::max();
+    largest = std::max(largest, finite ? magnitude : std::numeric_limits<double>::infinity());
+  };
+  for (std::size_t i = 0; i < cost.rows(); ++i) {
+    const Cost* row = cost.row(i);
+    std::size_t j = 0;
+    if constexpr (std::is_same<Cost, float>::value) {
+      using bits = hn::ScalableTag<std::int32_t>;  // as integers, magnitudes are in order, infinity and NaN above all
+      using tag = hn::ScalableTag<float>;
+      const std::size_t lanes = hn::MaxLanes(tag());
+      auto even = hn::Zero(bits()), odd = even;
+      for (; j + 2 * lanes <= cost.columns(); j += 2 * lanes) {
+        even = hn::Max(even, hn::BitCast(bits(), hn::Abs(hn::LoadU(tag(), row + j))));
+        odd = hn::Max(odd, hn::BitCast(bits(), hn::Abs(hn::LoadU(tag(), row + j + lanes))));
+      }
+      take(static_cast<double>(hn::GetLane(hn::BitCast(tag(), hn::MaxOfLanes(bits(), hn::Max(even, odd))))));
+    }
+    for (; j < cost.columns(); ++j) take(std::abs(static_cast<double>(row[j])));
+  }
+  return largest;
+}
+
+/// The costs of one problem in fixed point, relative to start prices chosen from samples.
+template <class Cost>
+class fixed_costs {
+ public:
+  explicit fixed_costs(const list_problem<Cost>& problem)
+      : cost_(problem.cost),
+        w_(problem.work),
+        n_(problem.cost.rows()),
+        padded_((n_ + list_block - 1) / list_block * list_block),
+        scale_(fixed_point_scale(problem.largest, std::is_integral<Cost>::value)) {
+    prepare();
+    sample_columns(list_policy(n_));
+    sinkhorn_half_step(list_policy(n_));
+  }
+
+  std::size_t padded() const { return padded_; }  // columns, rounded up to blocks
+  double scale() const { return scale_; }
+  double deviation() const { return deviation_; }  // of the centred costs, in units of the fixed point
+
+  /// False if the fixed point holds every cost as it is.
+  bool rounds() const { return !std::is_integral<Cost>::value || scale_ != 1.0; }
+
+  /// q_ij
+  std::int32_t operator()(std::size_t i, std::size_t j) const { return to_fixed(cost_(i, j)) - w_.start_price[j]; }
+
+  std::int32_t units(float deviations) const {
+    const double value = static_cast<double>(deviations) * deviation_;
+    return static_cast<std::int32_t>(std::min(std::max(value, 1.0), static_cast<double>(list_fixed_limit)));
+  }
+
+  /// fixed = q of row i; with `Reduce` also reduced = r of row i. Returns the least of 16 interleaved groups of it.
+  template <bool Reduce>
+  int_block quantise(std::size_t i) {
+    const Cost* const row = cost_.row(i);
+    const std::int32_t* const start = w_.start_price.data();
+    const std::int32_t* const price = w_.price.data();
+    std::int32_t* const fixed = w_.fixed.data();
+    std::int32_t* const reduced = w_.reduced.data();
+    const auto scale = hn::Set(float_tag(), static_cast<float>(scale_));
+    const std::size_t whole = n_ / list_block * list_block;
+    for (std::size_t j = whole; j < n_; ++j) fixed[j] = to_fixed(row[j]) - start[j];
+    int_block group_least = int_block::all(std::numeric_limits<std::int32_t>::max());
+    for (std::size_t j = 0; j < whole; j += list_block) {
+      int_block q = rounded_block(row + j, scale) - int_block::load(start + j);
+      q.store(fixed + j);
+      if (Reduce) {
+        q = q - int_block::load(price + j);
+        q.store(reduced + j);
+      }
+      group_least = min(group_least, q);
+    }
+    if (whole < padded_) {
+      int_block q = int_block::load(fixed + whole);
+      if (Reduce) {
+        q = q - int_block::load(price + whole);
+        q.store(reduced + whole);
+      }
+      group_least = min(group_least, q);
+    }
+    return group_least;
+  }
+
+  /// 16 costs, scaled and rounded.
+  HWY_INLINE int_block rounded_block(const float* costs, hn::Vec<float_tag> scale) const {
+    int_block b;
+    for (std::size_t k = 0; k < int_block::parts; ++k) {
+      b.part[k] = hn::NearestInt(hn::Mul(scale, hn::LoadU(float_tag(), costs + k * int_block::lanes)));
+    }
+    return b;
+  }
+  template <class Other>
+  HWY_INLINE int_block rounded_block(const Other* costs, hn::Vec<float_tag>) const {
+    alignas(64) std::int32_t rounded[list_block];
+    for (std::size_t k = 0; k < list_block; ++k) rounded[k] = to_fixed(costs[k]);
+    return int_block::load(rounded);
+  }
+
+ private:
+  std::int32_t to_fixed(Cost cost) const {
+    return static_cast<std::int32_t>(std::lrint(static_cast<double>(cost) * scale_));
+  }
+
+  void prepare() {
+    const auto n = static_cast<std::ptrdiff_t>(n_);
+    for (auto* column : {&w_.start_price, &w_.price, &w_.fixed, &w_.reduced}) column->resize(padded_);
+    for (auto* column : {&w_.column_sum, &w_.column_square, &w_.weight}) column->assign(padded_, 0.0f);
+    std::fill(w_.price.begin(), w_.price.begin() + n, 0);
+    std::fill(w_.price.begin() + n, w_.price.end(), -list_far);  // padding is never anyone's best column
+    std::fill(w_.start_price.begin(), w_.start_price.end(), 0);
+    std::fill(w_.fixed.begin(), w_.fixed.end(), list_far);
+  }
+
+  /// Start prices: column mean less some column deviations, over sampled rows; each row's own mean is taken off first.
+  void sample_columns(const list_policy& policy) {
+    const std::size_t rows = std::min(policy.sampled_rows, n_), step = n_ / rows;
+    float* sum = w_.column_sum.data();
+    float* square = w_.column_square.data();
+    for (std::size_t r = 0; r < rows; ++r) {
+      const Cost* row = cost_.row(r * step);
+      float* value = w_.weight.data();
+      for (std::size_t j = 0; j < n_; ++j) value[j] = static_cast<float>(static_cast<double>(row[j]) * scale_);
+      const float mean = total(value) / static_cast<float>(n_);
+      using tag = hn::ScalableTag<float>;
+      const auto shift = hn::Set(tag(), mean);
+      std::size_t j = 0;
+      for (; j + hn::MaxLanes(tag()) <= n_; j += hn::MaxLanes(tag())) {
+        const auto x = hn::Sub(hn::LoadU(tag(), value + j), shift);
+        hn::StoreU(hn::Add(hn::LoadU(tag(), sum + j), x), tag(), sum + j);
+        hn::StoreU(hn::MulAdd(x, x, hn::LoadU(tag(), square + j)), tag(), square + j);
+      }
+      for (; j < n_; ++j) {
+        const float x = value[j] - mean;
+        sum[j] += x;
+        square[j] += x * x;
+      }
+    }
+    const float share = 1.0f / static_cast<float>(rows);
+    double variance = 0;
+    for (std::size_t j = 0; j < n_; ++j) {
+      const float mean = sum[j] * share;
+      const float own = std::max(0.0f, square[j] * share - mean * mean);
+      variance += static_cast<double>(own);
+      w_.weight[j] = mean - policy.start_below_mean * std::sqrt(own);
+    }
+    deviation_ = std::sqrt(variance / static_cast<double>(n_));
+    for (std::size_t j = 0; j < n_; ++j) w_.start_price[j] = to_start_price(static_cast<double>(w_.weight[j]));
+  }
+
+  static std::int32_t to_start_price(double value) {
+    const double limit = list_fixed_limit / 2;
+    return value == value ? static_cast<std::int32_t>(std::lrint(std::min(std::max(value, -limit), limit))) : 0;
+  }
+
+  float total(const float* values) const {
+    using tag = hn::ScalableTag<float>;
+    const std::size_t lanes = hn::MaxLanes(tag());
+    auto a = hn::Zero(tag()), b = a;
+    std::size_t j = 0;
+    for (; j + 2 * lanes <= n_; j += 2 * lanes) {
+      a = hn::Add(a, hn::LoadU(tag(), values + j));
+      b = hn::Add(b, hn::LoadU(tag(), values + j + lanes));
+    }
+    float sum = hn::GetLane(hn::SumOfLanes(tag(), hn::Add(a, b)));
+    for (; j < n_; ++j) sum += values[j];
+    return sum;
+  }
+
+  /// 2^x for x <= 0, to a relative 2e-3: prices need no more.
+  template <class Vector>
+  static Vector rough_exp2(Vector x) {
+    const hn::DFromV<Vector> tag;
+    const hn::RebindToSigned<decltype(tag)> bits;
+    x = hn::Max(x, hn::Set(tag, -100.0f));
+    const auto whole = hn::Floor(x);
+    const auto part = hn::Sub(x, whole);
+    const auto mantissa =
+        hn::MulAdd(part, hn::MulAdd(part, hn::Set(tag, 0.34f), hn::Set(tag, 0.66f)), hn::Set(tag, 1.0f));
+    const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(bits, whole), hn::Set(bits, 127)));
+    return hn::Mul(mantissa, hn::BitCast(tag, exponent));
+  }
+
+  /// Start prices moved by one half-step of Sinkhorn's iteration over sampled rows: where many rows would like a column,
+  /// its price falls beforehand. A guess, never trusted.
+  void sinkhorn_half_step(const list_policy& policy) {
+    if (!(deviation_ > 16)) return;  // integers with few values: nothing to smooth
+    using tag = hn::ScalableTag<float>;
+    const std::size_t lanes = hn::MaxLanes(tag());
+    const std::size_t rows = std::min(policy.sinkhorn_rows, n_), step = n_ / rows;
+    const double temperature = static_cast<double>(policy.sinkhorn_temperature) * deviation_;
+    const float sharpness = static_cast<float>(1.4426950408889634 / temperature);
+    float* demand = w_.column_sum.data();
+    float* weight = w_.weight.data();
+    std::fill(w_.column_sum.begin(), w_.column_sum.end(), 0.0f);
+    for (std::size_t r = 0; r < rows; ++r) {
+      const int_block least = quantise<false>(r * step);
+      const auto base = hn::Set(hn::RebindToSigned<tag>(), least.least());
+      const auto factor = hn::Set(tag(), sharpness);
+      auto sum = hn::Zero(tag());
+      for (std::size_t j = 0; j < padded_; j += lanes) {
+        const auto above = hn::Sub(base, hn::LoadU(hn::RebindToSigned<tag>(), w_.fixed.data() + j));
+        const auto share = rough_exp2(hn::Mul(factor, hn::ConvertTo(tag(), above)));
+        hn::StoreU(share, tag(), weight + j);
+        sum = hn::Add(sum, share);
+      }
+      const auto normal = hn::Set(tag(), 1.0f / hn::GetLane(hn::SumOfLanes(tag(), sum)));
+      for (std::size_t j = 0; j < padded_; j += lanes) {
+        hn::StoreU(hn::MulAdd(hn::LoadU(tag(), weight + j), normal, hn::LoadU(tag(), demand + j)), tag(), demand + j);
+      }
+    }
+    const float scale_up = static_cast<float>(n_) / static_cast<float>(rows);
+    for (std::size_t j = 0; j < n_; ++j) {
+      const double fall = temperature * static_cast<double>(std::log(std::max(demand[j] * scale_up, 1e-6f)));
+      w_.start_price[j] = to_start_price(static_cast<double>(w_.start_price[j]) - fall);
+    }
+  }
+
+  const batch<Cost>& cost_;
+  list_workspace& w_;
+  const std::size_t n_, padded_;
+  const double scale_;
+  double deviation_ = 0;
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace detail
+}  // namespace immiscible
+HWY_AFTER_NAMESPACE();

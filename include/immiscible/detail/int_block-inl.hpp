@@ -1,0 +1,97 @@
+// 16 int32 values at a time, for any width of vector; compiled once for each instruction set (simd_foreach.hpp).
+
+HWY_BEFORE_NAMESPACE();
+namespace immiscible {
+namespace detail {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr std::size_t list_block = 16;
+
+/// 16 int32 values in as many vectors as the processor needs for them.
+struct int_block {
+  using tag = hn::CappedTag<std::int32_t, list_block>;
+  using vector = hn::Vec<tag>;
+  static constexpr std::size_t lanes = hn::MaxLanes(tag());
+  static constexpr std::size_t parts = list_block / lanes;
+
+  vector part[parts];
+
+  static HWY_INLINE int_block load(const std::int32_t* from) {
+    int_block b;
+    for (std::size_t k = 0; k < parts; ++k) b.part[k] = hn::LoadU(tag(), from + k * lanes);
+    return b;
+  }
+  static HWY_INLINE int_block all(std::int32_t value) {
+    int_block b;
+    for (auto& p : b.part) p = hn::Set(tag(), value);
+    return b;
+  }
+  /// table[index] for 16 indices: scalar loads and interleaving, which beat gather instructions where those are slow.
+  static HWY_INLINE int_block look_up(const std::int32_t* table, const std::int32_t* index) {
+    int_block b;
+    for (std::size_t k = 0; k < parts; ++k) b.part[k] = look_up_lanes(tag(), table, index + k * lanes);
+    return b;
+  }
+  template <class Tag>
+  static HWY_INLINE hn::Vec<Tag> look_up_lanes(Tag wide, const std::int32_t* table, const std::int32_t* index) {
+    if constexpr (hn::MaxLanes(Tag()) > 4) {
+      const hn::Half<Tag> narrow;
+      const auto low = look_up_lanes(narrow, table, index);
+      return hn::Combine(wide, look_up_lanes(narrow, table, index + hn::MaxLanes(narrow)), low);
+    } else {
+      const hn::Repartition<std::int64_t, Tag> pair;
+      const auto even = hn::InterleaveLower(wide, hn::Set(wide, table[index[0]]), hn::Set(wide, table[index[1]]));
+      const auto odd = hn::InterleaveLower(wide, hn::Set(wide, table[index[2]]), hn::Set(wide, table[index[3]]));
+      return hn::BitCast(wide, hn::InterleaveLower(pair, hn::BitCast(pair, even), hn::BitCast(pair, odd)));
+    }
+  }
+  HWY_INLINE void store(std::int32_t* to) const {
+    for (std::size_t k = 0; k < parts; ++k) hn::StoreU(part[k], tag(), to + k * lanes);
+  }
+  HWY_INLINE std::int32_t least() const {
+    vector m = part[0];
+    for (std::size_t k = 1; k < parts; ++k) m = hn::Min(m, part[k]);
+    return hn::GetLane(hn::MinOfLanes(tag(), m));
+  }
+  HWY_INLINE std::int32_t sum() const {
+    vector s = part[0];
+    for (std::size_t k = 1; k < parts; ++k) s = hn::Add(s, part[k]);
+    return hn::GetLane(hn::SumOfLanes(tag(), s));
+  }
+  /// Writes those of `values` whose place here is <= bound, one after the other, and returns how many; up to 16 values
+  /// behind the last are overwritten.
+  HWY_INLINE std::size_t compress_at_most(std::int32_t bound, const int_block& values, std::int32_t* to) const {
+    std::size_t count = 0;
+    for (std::size_t k = 0; k < parts; ++k) {
+      const auto keep = hn::Not(hn::Gt(part[k], hn::Set(tag(), bound)));
+      hn::StoreU(hn::Compress(values.part[k], keep), tag(), to + count);
+      count += hn::CountTrue(tag(), keep);
+    }
+    return count;
+  }
+};
+
+static HWY_INLINE int_block operator-(const int_block& a, const int_block& b) {
+  int_block c;
+  for (std::size_t k = 0; k < int_block::parts; ++k) c.part[k] = hn::Sub(a.part[k], b.part[k]);
+  return c;
+}
+static HWY_INLINE int_block operator+(const int_block& a, const int_block& b) {
+  int_block c;
+  for (std::size_t k = 0; k < int_block::parts; ++k) c.part[k] = hn::Add(a.part[k], b.part[k]);
+  return c;
+}
+static HWY_INLINE int_block min(const int_block& a, const int_block& b) {
+  int_block c;
+  for (std::size_t k = 0; k < int_block::parts; ++k) c.part[k] = hn::Min(a.part[k], b.part[k]);
+  return c;
+}
+
+using float_tag = hn::CappedTag<float, list_block>;
+
+}  // namespace HWY_NAMESPACE
+}  // namespace detail
+}  // namespace immiscible
+HWY_AFTER_NAMESPACE();
