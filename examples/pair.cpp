@@ -5,7 +5,6 @@
 //
 // The permutation is int64 [n]: noise row of each image, so that in Python `noise[permutation]` belongs to `images`.
 #include "common/npy.hpp"
-#include "common/options.hpp"
 
 #include <immiscible/immiscible.hpp>
 
@@ -17,6 +16,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <limits>
 #include <map>
 #include <new>
@@ -349,5 +349,14 @@ int main(int argc, char** argv) {
   CLI::App app("Pairs images with noise, or solves a matrix of costs, from NumPy files.", "pair");
   command_line options;
   describe(app, options);
-  return examples::run_program(app, argc, argv, [&] { pair(options); });
+  try {
+    app.parse(argc, argv);
+    pair(options);
+    return 0;
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "pair: %s\n", error.what());
+    return 2;
+  }
 }
