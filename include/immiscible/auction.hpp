@@ -17,9 +17,9 @@
 
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/answers.hpp>
 #include <immiscible/detail/list_solver.hpp>
 #include <immiscible/detail/shortest_paths.hpp>
-#include <immiscible/jonker_volgenant.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -100,16 +100,17 @@ double centred_deviation(const batch<Cost>& cost, const std::vector<double>& pri
   const std::size_t step = std::max<std::size_t>(1, cost.rows() / 64);
   double squares = 0, count = 0;
   for (std::size_t i = 0; i < cost.rows(); i += step) {
-    double sum = 0, sum_of_squares = 0, finite = 0;
+    double sum = 0, finite = 0;
     for (std::size_t j = 0; j < cost.columns(); ++j) {
       const double c = static_cast<double>(cost(i, j)) - price[j];
       if (!std::isfinite(c)) continue;
       sum += c;
-      sum_of_squares += c * c;
       ++finite;
     }
-    if (finite == 0) continue;
-    squares += std::max(0.0, sum_of_squares - sum * sum / finite);
+    for (std::size_t j = 0; j < cost.columns(); ++j) {
+      const double c = static_cast<double>(cost(i, j)) - price[j];
+      if (std::isfinite(c)) squares += (c - sum / finite) * (c - sum / finite);
+    }
     count += finite;
   }
   return count > 0 ? std::sqrt(squares / count) : 0;
@@ -140,28 +141,29 @@ bool bid_until_assigned(const batch<Cost>& cost, double epsilon, std::size_t cap
   return true;
 }
 
-/// Frees every row that is not exactly tight with its column, so that the exact finish may take over. When n < m a column
-/// that ends up free must not keep a fallen price: everything starts again from zero prices then.
-template <class Cost>
-void keep_tight_pairs(const batch<Cost>& cost, shortest_paths_state<double>& s) {
-  bool freed = false;
-  for (std::size_t i = 0; i < cost.rows(); ++i) {
-    const std::int32_t j = s.column_of_row[i];
-    if (j < 0) continue;
-    const double own =
-        static_cast<double>(cost(i, static_cast<std::size_t>(j))) - s.noise_price[static_cast<std::size_t>(j)];
-    if (own <= two_best_columns(cost.row(i), s.noise_price).best) continue;
-    s.row_of_column[static_cast<std::size_t>(j)] = -1;
-    s.column_of_row[i] = -1;
-    freed = true;
-  }
-  if (freed && cost.rows() < cost.columns()) start_from_column_means(cost, s);
-}
-
 /// A row's price u, rounded down for integer costs so that u + v <= c still holds.
 template <class Price>
 Price price_at_most(double value) {
   return static_cast<Price>(std::is_integral<Price>::value ? std::floor(value) : value);
+}
+
+/// The exact finish, from the prices that an auction reached (n = m) or from none (n < m, where columns that stay free must
+/// not keep a fallen price).
+template <class Cost>
+void finish_exactly(const batch<Cost>& cost, const shortest_paths_state<double>& reached,
+                    basic_assignment<price_of<Cost>>& out, shortest_paths_state<price_of<Cost>>& state) {
+  start_from_column_means(cost, state);
+  if (cost.rows() == cost.columns()) {
+    for (std::size_t j = 0; j < cost.columns(); ++j) {
+      state.noise_price[j] = price_at_most<price_of<Cost>>(reached.noise_price[j]);
+    }
+  }
+  assign_tight_pairs(cost, state);
+  if (assign_free_rows(cost, state)) {
+    write_optimal(cost, state, out);
+  } else {
+    write_infeasible(cost.rows(), out);
+  }
 }
 
 /// The answer of an auction: its pairs and prices, and the lower bound sum u + sum v. Row prices are already in `out`.
@@ -186,25 +188,21 @@ void write_bounded(const batch<Cost>& cost, const shortest_paths_state<StatePric
 /// The auction on dense rows: for n < m, for small problems, and where +infinity forbids pairs.
 template <class Cost>
 void dense_auction(const batch<Cost>& cost, const auction_options& options, basic_assignment<price_of<Cost>>& out,
-                   shortest_paths_state<double>& state) {
-  using price = price_of<Cost>;
+                   auction_workspace<Cost>& workspace) {
+  shortest_paths_state<double>& state = workspace.dense;
   start_from_column_means(cost, state);
-  const double epsilon =
-      options.epsilon > 0 ? options.epsilon : options.tolerance * centred_deviation(cost, state.noise_price);
-  const bool within_epsilon = epsilon > 0 && bid_until_assigned(cost, epsilon, 64 * cost.rows(), state);
-  if (!within_epsilon) {
-    keep_tight_pairs(cost, state);
-    assign_tight_pairs(cost, state);
-    if (!assign_free_rows(cost, state)) return write_infeasible(cost.rows(), out);
+  const double deviation = centred_deviation(cost, state.noise_price);
+  const double wanted = options.epsilon > 0 ? options.epsilon : options.tolerance * deviation;
+  const double epsilon = std::min(wanted, 1000 * deviation);  // less is only nearer, and cannot overflow
+  if (!(epsilon > 0) || !bid_until_assigned(cost, epsilon, 64 * cost.rows(), state)) {
+    finish_exactly(cost, state, out, workspace.on_lists);
+    return;
   }
   out.image_price.resize(cost.rows());
   for (std::size_t i = 0; i < cost.rows(); ++i) {
-    out.image_price[i] = price_at_most<price>(two_best_columns(cost.row(i), state.noise_price).best);
+    out.image_price[i] = price_at_most<price_of<Cost>>(two_best_columns(cost.row(i), state.noise_price).best);
   }
   write_bounded(cost, state, out);
-  if (within_epsilon) return;
-  out.lower_bound = out.total_cost;
-  out.status = status::optimal;
 }
 
 }  // namespace detail
@@ -237,7 +235,7 @@ void auction(const batch<Cost>& cost, const auction_options& options, basic_assi
       return;
     case detail::list_result::unsuited:
       detail::require_costs("auction", cost);
-      detail::dense_auction(cost, options, out, workspace.dense);
+      detail::dense_auction(cost, options, out, workspace);
       return;
   }
 }

@@ -6,7 +6,7 @@
 
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
-#include <immiscible/jonker_volgenant.hpp>
+#include <immiscible/detail/answers.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -45,12 +45,6 @@ auto greedy_by_row(const Costs& cost);
 // ------------------------------------------------------------------------------------------------ Implementation
 
 namespace detail {
-
-/// True for +infinity. Integers have none.
-template <class Cost>
-bool is_forbidden(Cost cost) {
-  return std::numeric_limits<Cost>::has_infinity && cost == std::numeric_limits<Cost>::infinity();
-}
 
 /// The cheapest column of a row among those not taken; the lowest index among equals; -1 if all are taken or forbidden.
 template <class Cost>

@@ -1,0 +1,85 @@
+// What every solver does first and last: refuse costs that make no sense, and write the answer.
+#pragma once
+
+#include <immiscible/assignment.hpp>
+#include <immiscible/batch.hpp>
+#include <immiscible/detail/shortest_paths.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <type_traits>
+
+namespace immiscible {
+namespace detail {
+
+/// True for +infinity. Integers have none.
+template <class Cost>
+bool is_forbidden(Cost cost) {
+  return std::numeric_limits<Cost>::has_infinity && cost == std::numeric_limits<Cost>::infinity();
+}
+
+/// Throws unless `cost` is something a solver takes: n <= m, sizes within the index type, no NaN, no -infinity.
+template <class Cost>
+void require_costs(const char* function, const batch<Cost>& cost) {
+  if (cost.rows() > cost.columns()) {
+    fail(function, "needs at least as many noises (columns) as images (rows), got " + shape_text(cost));
+  }
+  if (cost.columns() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
+    fail(function, "needs at most 2^31 - 1 columns, got " + shape_text(cost));
+  }
+  if (!std::is_floating_point<Cost>::value) return;
+  // Sums of costs and of differences of prices must fit a double. Float costs always do.
+  const double most = std::is_same<Cost, double>::value
+                          ? std::numeric_limits<double>::max() / (8.0 * static_cast<double>(cost.columns() + 1))
+                          : static_cast<double>(std::numeric_limits<float>::max());
+  const auto fits = [most](double c) {
+    return c >= -most && (c <= most || c == std::numeric_limits<double>::infinity());
+  };
+  for (std::size_t i = 0; i < cost.rows(); ++i) {
+    const Cost* row = cost.row(i);
+    bool all_fit = true;
+    for (std::size_t j = 0; j < cost.columns(); ++j) all_fit &= fits(static_cast<double>(row[j]));
+    if (all_fit) continue;
+    const auto j = static_cast<std::size_t>(
+        std::find_if(row, row + cost.columns(), [&](Cost c) { return !fits(static_cast<double>(c)); }) - row);
+    const double c = static_cast<double>(row[j]);
+    const std::string place = " at row " + std::to_string(i) + ", column " + std::to_string(j);
+    if (std::isfinite(c)) fail(function, "needs costs whose sum fits a double, got " + std::to_string(c) + place);
+    fail(function,
+         std::string("needs costs that are finite or +infinity, got ") + (std::isnan(c) ? "NaN" : "-infinity") + place);
+  }
+}
+
+/// Writes the answer that belongs to a finished state.
+template <class Cost, class Price>
+void write_optimal(const batch<Cost>& cost, const shortest_paths_state<Price>& s, basic_assignment<Price>& out) {
+  const std::size_t n = cost.rows();
+  out.noise_of_image = s.column_of_row;
+  out.noise_price = s.noise_price;
+  out.image_price.resize(n);
+  double total = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto j = static_cast<std::size_t>(s.column_of_row[i]);
+    out.image_price[i] = static_cast<Price>(cost(i, j)) - s.noise_price[j];
+    total += static_cast<double>(cost(i, j));
+  }
+  out.total_cost = out.lower_bound = total;
+  out.status = status::optimal;
+}
+
+/// Writes "no matching exists".
+template <class Price>
+void write_infeasible(std::size_t n, basic_assignment<Price>& out) {
+  out.noise_of_image.assign(n, -1);
+  out.image_price.clear();
+  out.noise_price.clear();
+  out.total_cost = out.lower_bound = std::numeric_limits<double>::infinity();
+  out.status = status::infeasible;
+}
+
+}  // namespace detail
+}  // namespace immiscible
