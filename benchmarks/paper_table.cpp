@@ -1,0 +1,77 @@
+// What paper_table.py times, as a shared library that Python calls: each function does the work once and returns the
+// seconds of processor time that its thread took, nothing but the work inside.
+#include <immiscible/immiscible.hpp>
+
+#include <time.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+namespace {
+
+using immiscible::assignment;
+using immiscible::batch;
+using immiscible::matrix_view;
+
+std::string last_error;
+
+double thread_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+/// Seconds of `work`; -1 if it throws, and the text is kept for `paper_table_error`.
+template <class Work>
+double seconds_of(Work work) {
+  try {
+    const double start = thread_seconds();
+    work();
+    return thread_seconds() - start;
+  } catch (const std::exception& error) {
+    last_error = error.what();
+    return -1;
+  }
+}
+
+}  // namespace
+
+extern "C" {
+
+/// Why the last call returned -1.
+const char* paper_table_error() { return last_error.c_str(); }
+
+/// images [n, d], noise [n, d] -> noise_of_image [n]: the whole way, with the memory that a trainer keeps between steps.
+double paper_table_pair(const float* images, const float* noise, std::size_t n, std::size_t d,
+                        std::int32_t* noise_of_image) {
+  static assignment answer;
+  static immiscible::assign_workspace<float> workspace;
+  const double seconds = seconds_of(
+      [&] { immiscible::assign(batch<float>(images, n, d), batch<float>(noise, n, d), {}, answer, workspace); });
+  std::copy(answer.noise_of_image.begin(), answer.noise_of_image.end(), noise_of_image);
+  return seconds;
+}
+
+/// images [n, d], noise [n, d] -> squared distances [n, n].
+double paper_table_cost(const float* images, const float* noise, std::size_t n, std::size_t d, float* cost) {
+  return seconds_of([&] {
+    immiscible::pairwise_cost(batch<float>(images, n, d), batch<float>(noise, n, d),
+                              immiscible::cost_function::squared_l2, matrix_view<float>(cost, n, n));
+  });
+}
+
+/// cost [n, n] -> noise_of_image [n]; then, outside the time, whether the prices prove it.
+double paper_table_solve(const float* cost, std::size_t n, std::int32_t* noise_of_image, std::int32_t* proved) {
+  static assignment answer;
+  static immiscible::jonker_volgenant_workspace<float> workspace;
+  const batch<float> view(cost, n, n);
+  const double seconds = seconds_of([&] { immiscible::jonker_volgenant(view, answer, workspace); });
+  std::copy(answer.noise_of_image.begin(), answer.noise_of_image.end(), noise_of_image);
+  *proved = immiscible::is_optimal(view, answer) ? 1 : 0;
+  return seconds;
+}
+
+}  // extern "C"
