@@ -161,7 +161,7 @@ class fixed_costs {
   }
 
   static std::int32_t to_start_price(double value) {
-    const double limit = list_fixed_limit / 2;
+    const double limit = list_fixed_limit / 2.0;
     return value == value ? static_cast<std::int32_t>(std::lrint(std::min(std::max(value, -limit), limit))) : 0;
   }
 

@@ -159,7 +159,7 @@ HWY_INLINE words interleaved(wides even, wides odd) {
 HWY_INLINE void store_group(const row_state& row, std::uint32_t group, float* out) {
   const wides even_lanes = hn::ShiftLeft<1>(hn::Iota(wide_tag(), 0));
   for (std::size_t b = 0; b < normal_group_blocks; b += lanes) {
-    const auto first = static_cast<std::uint32_t>(group * normal_group_blocks + b);
+    const auto first = static_cast<std::uint32_t>(std::size_t{group} * normal_group_blocks + b);
     const wide_words even = draw(row, hn::Add(even_lanes, wide_constant(first)));
     const wide_words odd = draw(row, hn::Add(even_lanes, wide_constant(first + 1)));
     store_pairs(interleaved(even.word_0, odd.word_0), interleaved(even.word_1, odd.word_1), out + b, out + 16 + b);
