@@ -1,0 +1,110 @@
+// How near generated pictures are to real ones: the Frechet distance between features of a small classifier that is trained
+// here, on the same pictures, and as a check that needs no network the sliced Wasserstein distance between pixels.
+#pragma once
+
+#include "fashion_mnist.hpp"
+#include "flow.hpp"
+#include "networks.hpp"
+#include "progress.hpp"
+
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/optim/adam.h>
+#include <torch/serialize.h>
+
+#include <filesystem>
+#include <string>
+
+namespace examples {
+
+/// Two strided convolutions and 32 features; tells the ten classes apart.
+class classifier : public torch::nn::Cloneable<classifier> {
+ public:
+  explicit classifier(std::int64_t size) : size_(size) { reset(); }
+
+  void reset() override {
+    using convolution = torch::nn::Conv2dOptions;
+    first_ = register_module("first", torch::nn::Conv2d(convolution(1, 16, 3).stride(2).padding(1)));
+    second_ = register_module("second", torch::nn::Conv2d(convolution(16, 32, 3).stride(2).padding(1)));
+    const std::int64_t side = (size_ + 3) / 4;
+    features_ = register_module("features", torch::nn::Linear(32 * side * side, 32));
+    classes_ = register_module("classes", torch::nn::Linear(32, 10));
+  }
+
+  /// pixels (B, 1, S, S) in [0, 1] -> (B, 32)
+  torch::Tensor features(const torch::Tensor& pixels) {
+    const torch::Tensor h = torch::relu(second_(torch::relu(first_((pixels - 0.3) * 3))));
+    return torch::relu(features_(h.flatten(1)));
+  }
+  /// pixels (B, 1, S, S) -> scores of the classes (B, 10)
+  torch::Tensor forward(const torch::Tensor& pixels) { return classes_(features(pixels)); }
+
+ private:
+  std::int64_t size_;
+  torch::nn::Conv2d first_{nullptr}, second_{nullptr};
+  torch::nn::Linear features_{nullptr}, classes_{nullptr};
+};
+
+/// Trains the classifier for two passes over the pictures, or reads it from `file` if it was trained before.
+inline std::shared_ptr<classifier> trained_classifier(const labelled_images& data, const std::string& file) {
+  auto network = make_network<classifier>(1, data.images.size(3));
+  if (std::filesystem::exists(file)) {
+    torch::load(network, file);
+    return network;
+  }
+  constexpr std::int64_t batch = 128;
+  torch::optim::Adam optimizer(network->parameters(), torch::optim::AdamOptions(2e-3));
+  batch_order order(data.images.size(0), batch, 1);
+  const std::int64_t steps = 2 * (data.images.size(0) / batch);
+  progress_bar progress("training the classifier that judges", steps, "steps");
+  for (std::int64_t step = 0; step < steps; ++step, progress.advance()) {
+    const torch::Tensor rows = order.next();
+    optimizer.zero_grad();
+    torch::nn::functional::cross_entropy(network->forward(data.images.index_select(0, rows)),
+                                         data.labels.index_select(0, rows))
+        .backward();
+    optimizer.step();
+  }
+  torch::save(network, file);
+  return network;
+}
+
+/// The share of pictures whose class it names.
+inline double accuracy(classifier& network, const labelled_images& data) {
+  const torch::NoGradGuard no_gradients;
+  return network.forward(data.images).argmax(1).eq(data.labels).to(torch::kDouble).mean().item<double>();
+}
+
+/// Mean (32) and covariance (32, 32) of features, in double.
+struct feature_statistics {
+  torch::Tensor mean, covariance;
+
+  feature_statistics(classifier& network, const torch::Tensor& pixels) {
+    const torch::NoGradGuard no_gradients;
+    const torch::Tensor features = network.features(pixels).to(torch::kDouble);
+    mean = features.mean(0);
+    const torch::Tensor centred = features - mean;
+    covariance = centred.t().mm(centred) / static_cast<double>(features.size(0) - 1);
+  }
+};
+
+/// |mean difference|^2 + trace(A + B - 2 (A^1/2 B A^1/2)^1/2), the squared Wasserstein distance between two Gaussians.
+inline double frechet_distance(const feature_statistics& a, const feature_statistics& b) {
+  const auto [values, vectors] = at::linalg_eigh(a.covariance);
+  const torch::Tensor root = (vectors * values.clamp_min(0).sqrt()).mm(vectors.t());
+  const torch::Tensor product = root.mm(b.covariance).mm(root);
+  const torch::Tensor cross = at::linalg_eigvalsh(0.5 * (product + product.t())).clamp_min(0).sqrt().sum();
+  const torch::Tensor means = (a.mean - b.mean).square().sum();
+  return (means + a.covariance.trace() + b.covariance.trace() - 2 * cross).item<double>();
+}
+
+/// The mean over 128 random directions of the Wasserstein-1 distance between the projections of two sets of equal size.
+inline double sliced_wasserstein(const torch::Tensor& a, const torch::Tensor& b) {
+  at::Generator generator = generator_of(3);
+  torch::Tensor directions = torch::randn({a.flatten(1).size(1), 128}, generator);
+  directions = directions / directions.norm(2, 0, true);
+  const auto projected = [&](const torch::Tensor& set) { return std::get<0>(set.flatten(1).mm(directions).sort(0)); };
+  return (projected(a) - projected(b)).abs().mean().item<double>();
+}
+
+}  // namespace examples

@@ -1,0 +1,182 @@
+#include "report.hpp"
+
+#include "gnuplot.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <utility>
+
+namespace examples {
+
+spread spread_of(const std::vector<double>& values) {
+  spread s;
+  for (const double v : values) s.mean += v / static_cast<double>(values.size());
+  for (const double v : values) s.deviation += (v - s.mean) * (v - s.mean);
+  s.deviation = values.size() < 2 ? 0 : std::sqrt(s.deviation / static_cast<double>(values.size() - 1));
+  return s;
+}
+
+std::string fixed(double value, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+std::vector<comparison::point> comparison::mean_curve(const std::string& pairing) const {
+  const std::vector<const run*> runs = runs_of(pairing);
+  std::vector<point> curve;
+  for (std::size_t p = 0; p < runs.front()->curve.size(); ++p) {
+    std::vector<double> seconds, qualities;
+    for (const run* r : runs) {
+      seconds.push_back(r->curve[p].seconds);
+      qualities.push_back(r->curve[p].quality);
+    }
+    curve.push_back({static_cast<double>(runs.front()->curve[p].step), spread_of(seconds).mean, spread_of(qualities)});
+  }
+  return curve;
+}
+
+spread comparison::final_quality(const std::string& pairing, std::size_t euler_index) const {
+  std::vector<double> qualities;
+  for (const run* r : runs_of(pairing)) qualities.push_back(r->finals[euler_index].quality);
+  return spread_of(qualities);
+}
+
+/// Where the mean curve first reaches the target, between two points of the curve in proportion.
+std::optional<comparison::reached> comparison::reach_target(const std::string& pairing) const {
+  const std::vector<point> curve = mean_curve(pairing);
+  for (std::size_t p = 0; p < curve.size(); ++p) {
+    const double here = curve[p].quality.mean;
+    if (metric_.better(*target_, here)) continue;
+    if (p == 0) return reached{curve[0].step, curve[0].seconds};
+    const double before = curve[p - 1].quality.mean, part = (*target_ - before) / (here - before);
+    return reached{curve[p - 1].step + part * (curve[p].step - curve[p - 1].step),
+                   curve[p - 1].seconds + part * (curve[p].seconds - curve[p - 1].seconds)};
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> comparison::table_row(const std::string& pairing) const {
+  std::vector<std::string> cells = {pairing};
+  for (std::size_t e = 0; e < options_.euler_steps.size(); ++e) cells.push_back(quality_text(final_quality(pairing, e)));
+  if (!metric_.cross_check.empty()) {
+    std::vector<double> values;
+    for (const run* r : runs_of(pairing)) values.push_back(r->cross_check);
+    cells.push_back(fixed(spread_of(values).mean, 3));
+  }
+  cells.push_back(fixed(mean_curve(pairing).back().seconds, 1));
+  if (!target_) return cells;
+  const auto own = reach_target(pairing), baseline = reach_target("none");
+  if (!own) {
+    cells.insert(cells.end(), {"not reached", "not reached"});
+  } else if (pairing == "none") {
+    cells.insert(cells.end(), {fixed(own->steps, 0), fixed(own->seconds, 1)});
+  } else {
+    cells.push_back(fixed(own->steps, 0) + " (" + fixed(baseline->steps / own->steps, 1) + "x fewer)");
+    cells.push_back(fixed(own->seconds, 1) + " (" + fixed(baseline->seconds / own->seconds, 1) + "x less)");
+  }
+  return cells;
+}
+
+void comparison::print(std::ostream& out) const {
+  std::vector<std::vector<std::string>> table(1, {"pairing"});
+  for (const int steps : options_.euler_steps) table[0].push_back(std::to_string(steps) + " Euler steps");
+  if (!metric_.cross_check.empty()) table[0].push_back(metric_.cross_check);
+  table[0].push_back("core seconds");
+  if (target_) {
+    const std::string target = fixed(*target_, metric_.digits);
+    table[0].insert(table[0].end(), {"steps to " + target, "core seconds to " + target});
+  }
+  for (const std::string& pairing : options_.pairings) table.push_back(table_row(pairing));
+
+  const auto width = [](const std::string& text) {  // in characters: UTF-8 continuation bytes do not count
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+  };
+  out << metric_.name << " (" << (metric_.higher_is_better ? "higher" : "lower") << " is better) after "
+      << options_.steps << " training steps, "
+      << (options_.seeds > 1 ? "mean ± standard deviation of " + std::to_string(options_.seeds) + " seeds" : "1 seed")
+      << "\n\n";
+  for (const auto& row : table) {
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      std::size_t widest = 0;
+      for (const auto& other : table) widest = std::max(widest, width(other[c]));
+      out << row[c] << std::string(c + 1 < row.size() ? widest - width(row[c]) + 3 : 0, ' ');
+    }
+    out << '\n';
+  }
+  out << "\nCore seconds: one core, drawing and pairing of the noise included, evaluation left out.";
+  if (target_) {
+    out << "\nSteps and seconds to " << fixed(*target_, metric_.digits) << ": where the mean curve first reaches the "
+        << "baseline's final quality at " << options_.euler_steps.front() << " Euler steps.";
+  }
+  out << '\n';
+  if (target_) print_cases_without_gain(out);
+}
+
+void comparison::print_cases_without_gain(std::ostream& out) const {
+  for (const std::string& pairing : options_.pairings) {
+    if (pairing == "none") continue;
+    for (std::size_t e = 0; e < options_.euler_steps.size(); ++e) {
+      const spread own = final_quality(pairing, e), baseline = final_quality("none", e);
+      const double gain = metric_.higher_is_better ? own.mean - baseline.mean : baseline.mean - own.mean;
+      if (gain > std::max(own.deviation, baseline.deviation)) continue;
+      out << (gain < 0 ? "Worse" : "No gain beyond the spread") << " with " << pairing << " at "
+          << options_.euler_steps[e] << " Euler steps: " << quality_text(own) << ", baseline " << quality_text(baseline)
+          << ".\n";
+    }
+  }
+}
+
+void comparison::write_csv(const std::string& file) const {
+  std::ofstream out(file);
+  out << "pairing,seed,step,core_seconds,euler_steps,quality\n";
+  for (const run& r : runs_) {
+    const auto write = [&](const measurement& m) {
+      out << r.pairing << ',' << r.seed << ',' << m.step << ',' << m.seconds << ',' << m.euler_steps << ',' << m.quality
+          << '\n';
+    };
+    for (const measurement& m : r.curve) write(m);
+    for (std::size_t e = 1; e < r.finals.size(); ++e) write(r.finals[e]);  // the first is the last point of the curve
+  }
+  if (!out) throw std::runtime_error("cannot write " + file);
+}
+
+bool comparison::draw_curves(const std::string& file, const std::string& title) const {
+  std::ostringstream script;
+  script << picture_header(file, 1200, 520) << "set multiplot layout 1,2 title '" << title
+         << "' font 'DejaVu Sans,15' offset 0,-0.5\n";
+  if (!metric_.higher_is_better) script << "set logscale y\n";
+  for (const std::string& pairing : options_.pairings) {
+    script << '$' << pairing << " << END\n";
+    for (const point& p : mean_curve(pairing)) {
+      script << p.step << ' ' << p.seconds << ' ' << p.quality.mean << ' ' << p.quality.mean - p.quality.deviation << ' '
+             << p.quality.mean + p.quality.deviation << '\n';
+    }
+    script << "END\n";
+  }
+  script << "set style fill transparent solid 0.18 noborder\nset key " << (metric_.higher_is_better ? "bottom" : "top")
+         << " right\nset ylabel '" << metric_.name << " at " << options_.euler_steps.front() << " Euler steps'\n";
+  for (const int column : {1, 2}) {
+    script << "set xlabel '" << (column == 1 ? "training steps" : "core seconds, pairing included") << "'\n";
+    const char* separator = "plot ";
+    if (target_) {
+      script << separator << *target_ << " with lines dt 2 lc rgb '#aaaaaa' title 'final quality of none'";
+      separator = ", ";
+    }
+    for (const std::string& pairing : options_.pairings) {
+      const std::string colour = colour_of(pairing);
+      script << separator << '$' << pairing << " using " << column << ":4:5 with filledcurves lc rgb '" << colour
+             << "' notitle, $" << pairing << " using " << column << ":3 with linespoints lw 2.5 pt 7 ps 0.6 lc rgb '"
+             << colour << "' title '" << pairing << "'";
+      separator = ", ";
+    }
+    script << '\n';
+  }
+  return draw(script.str());
+}
+
+}  // namespace examples
