@@ -117,7 +117,7 @@ TEST_CASE("is_optimal asks of noises left over that their price is the highest, 
 
 TEST_CASE("is_optimal never believes in a forbidden pair, whatever the prices") {
   const auto cost = from_rows<double>(2, {infinity, infinity, 1, 2});
-  immiscible::assignment answer{{0, 1}, {infinity, 2}, {0, 0}, infinity, infinity, status::optimal};
+  immiscible::assignment answer{{0, 1}, {infinity, 1}, {0, 1}, infinity, infinity, status::optimal};
   CHECK_FALSE(is_optimal(cost.view(), answer));
   answer.image_price[0] = 1e300;
   CHECK_FALSE(is_optimal(cost.view(), answer));

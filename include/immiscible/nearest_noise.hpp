@@ -24,7 +24,8 @@ namespace immiscible {
 /// @param function    what is least; squared_l2 and l2 choose alike.
 /// @return            noise_of_image [n]: rows of `candidates`; no prices; lower_bound == total_cost and status::optimal, for
 ///                    each image has the best of its own candidates.
-/// @throws std::invalid_argument  k < 1, candidates that are not [n k, d], or a value that is not finite (the row is named).
+/// @throws std::invalid_argument  k < 1, candidates that are not [n k, d], a value that is not finite (the row is named), or
+///                                values whose squared distances overflow.
 ///
 /// Cost:        O(n k d), no extra memory but the norms.
 /// Determinism: of equal costs the lowest row.
@@ -76,8 +77,10 @@ assignment nearest_noise(const Images& images_like, const Candidates& candidates
                            " and k = " + std::to_string(k) + ", got " + detail::shape_text(candidates));
   }
   detail::require_same_width(name, images, candidates);
-  detail::require_finite(name, "images", images);
-  detail::require_finite(name, "candidates", candidates);
+  std::vector<double> image_norms, candidate_norms;
+  detail::squared_norms(name, "images", images, image_norms);
+  detail::squared_norms(name, "candidates", candidates, candidate_norms);
+  detail::require_costs_fit<scalar>(name, image_norms, candidate_norms);
   assignment out;
   std::vector<scalar> costs;
   detail::nearest_noise_into(images, candidates, k, function, costs, out);
