@@ -127,7 +127,8 @@ def measure(n, repetitions, images_of_all, ours, scipys, progress):
 
 def ratio_text(theirs, ours):
     ratio = theirs / ours
-    return f"{np.median(ratio):6.1f} [{ratio.min():5.1f}, {ratio.max():5.1f}]"
+    digits = 0 if np.median(ratio) >= 20 else 1
+    return f"{np.median(ratio):.{digits}f} [{ratio.min():.{digits}f}, {ratio.max():.{digits}f}]".rjust(16)
 
 
 def processor():
@@ -144,12 +145,17 @@ def progress_line():
     return lambda text: print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
+def refuse(message):
+    print(f"paper_table: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
 def load_images(folder):
     path = pathlib.Path(folder) / "train-images-idx3-ubyte.gz"
     try:
         return np.frombuffer(gzip.open(path).read(), np.uint8, offset=16).reshape(-1, 784)
     except (OSError, EOFError, ValueError) as error:
-        sys.exit(f"paper_table: needs Fashion-MNIST, got {error} (Debian package dataset-fashion-mnist)")
+        refuse(f"needs Fashion-MNIST, got {error} (Debian package dataset-fashion-mnist)")
 
 
 def main():
@@ -160,33 +166,33 @@ def main():
     parser.add_argument("--data-dir", default="/usr/share/datasets/fashion-mnist", help="default: %(default)s")
     parser.add_argument("--batch", type=int, nargs="+", default=[128, 256, 512, 1024], help="default: the paper's")
     parser.add_argument("--repeat", type=int, default=11, help="batches measured for each size (default: %(default)s)")
+    parser.error = refuse
     arguments = parser.parse_args()
     if arguments.repeat < 1 or min(arguments.batch) < 1:
-        parser.error("needs --repeat >= 1 and --batch >= 1")
+        refuse("needs --repeat >= 1 and --batch >= 1")
     if not pathlib.Path(arguments.library).exists():
-        parser.error(f"needs the built library, got {arguments.library} (./run bench builds it)")
+        refuse(f"needs the built library, got {arguments.library} (./run bench builds it)")
     images = load_images(arguments.data_dir)
     if max(arguments.batch) > len(images):
-        parser.error(f"needs --batch <= {len(images)}, the number of images")
+        refuse(f"needs --batch <= {len(images)}, the number of images")
     ours, scipys, progress = Immiscible(arguments.library), SciPy(), progress_line()
 
     print(f"Exact pairing of Fashion-MNIST batches (d = 784) with Gaussian noise, squared distances in float32.\n"
           f"One thread of {processor()}; SciPy {scipy.__version__}, NumPy {np.__version__}.\n"
           f"Medians of {arguments.repeat} batches, both measured in turns; ratios: SciPy's time / ours, median [least, most].\n")
-    print(f"{'':>5}  {'change of the':>15}  {'pairing, ms':^23}  {'SciPy / immiscible':^64}\n"
-          f"{'batch':>5}  {'mean distance':>15}  {'immiscible':>10} {'SciPy':>8}  "
-          f"{'distances + assignment':^23}  {'distances alone':^20}  {'assignment alone':^20}")
+    print("       change of the        pairing, ms                        SciPy / immiscible\n"
+          "       mean distance\n"
+          "batch     here    paper  immiscible   SciPy  A6000       both together   distances alone  assignment alone")
     for n in arguments.batch:
         change, pair, scipy_pair, cost, scipy_cost, solve, scipy_solve = measure(
             n, arguments.repeat, images, ours, scipys, progress)
         progress("")
-        print(f"{n:5d}  {np.median(change):13.2f} %  {1e3 * np.median(pair):10.3f} {1e3 * np.median(scipy_pair):8.2f}  "
-              f"{ratio_text(scipy_pair, pair):^23}  {ratio_text(scipy_cost, cost):^20}  "
-              f"{ratio_text(scipy_solve, solve):^20}", flush=True)
-    print("\nEvery total equals SciPy's, and every answer is proved by its prices.")
-    if set(arguments.batch) & set(PAPER_MS):
-        print("The paper's linear assignment on an A6000 (its images, its solver on the CPU):  " + "   ".join(
-            f"{n}: {PAPER_MS[n]} ms, {PAPER_CHANGE[n]} %" for n in arguments.batch if n in PAPER_MS))
+        print(f"{n:5d}  {np.median(change):5.2f} %  {PAPER_CHANGE.get(n, '-'):>5} {'%' if n in PAPER_CHANGE else ' '}  "
+              f"{1e3 * np.median(pair):10.3f}  {1e3 * np.median(scipy_pair):6.1f}  {PAPER_MS.get(n, '-'):>5}   "
+              f"{ratio_text(scipy_pair, pair)}   {ratio_text(scipy_cost, cost)}   {ratio_text(scipy_solve, solve)}",
+              flush=True)
+    print("\nEvery total equals SciPy's, and every answer is proved by its prices. `paper` and `A6000` are the paper's own\n"
+          "figures for linear assignment: its images, a GPU for the distances, its solver on the CPU.")
 
 
 if __name__ == "__main__":
