@@ -1,9 +1,9 @@
 // Two standard normal values from two random words, the same bits on every processor: the reference that the SIMD and CUDA
 // versions copy operation by operation.
 //
-//   radius: u = (word_0 >> 1, rounded to float, + 1/2) / 2^31 in (0, 1],  r = sqrt(-2 ln u)
-//   angle:  the low 31 bits of word_1 as a signed fraction t in [-1, 1];  r sin(pi/2 t)  and  +- r sin(pi/2 (1 - |t|))
-//           with the sign in the top bit of word_1.
+//   radius: u = float(float(word_0 >> 1) + 1/2) / 2^31 in (0, 1],  r = sqrt(-2 ln u)
+//   angle:  t = float of the low 31 bits of word_1, a signed fraction in [-1, 1]
+//   pair:   r sin(pi/2 t)  and  +- r sin(pi/2 (1 - |t|)), the sign in the top bit of word_1
 //
 // This is Box and Muller's transform: sin(pi/2 (1 - |t|)) = cos(pi/2 t), and the sign makes the half circle a whole one.
 // Largest radius: sqrt(64 ln 2) = 6.66. Smallest: 0, then 3.5e-4, since u has 24 bits near 1.
