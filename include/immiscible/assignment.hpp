@@ -100,6 +100,28 @@ inline bool is_matching(const std::vector<std::int32_t>& index, std::size_t n, s
   return true;
 }
 
+/// `permute_rows` for indices known to be a permutation, with the caller's memory for one row and n bits.
+template <class Scalar>
+void move_rows(const matrix_view<Scalar>& rows, const std::vector<std::int32_t>& source_of_row,
+               std::vector<std::remove_const_t<Scalar>>& first, std::vector<bool>& done) {
+  const std::size_t n = rows.rows(), d = rows.columns();
+  first.resize(d);
+  done.assign(n, false);
+  for (std::size_t start = 0; start < n; ++start) {  // one cycle of the permutation after the other
+    if (done[start] || static_cast<std::size_t>(source_of_row[start]) == start) continue;
+    std::copy_n(rows.row(start), d, first.begin());
+    std::size_t target = start;
+    for (;;) {
+      done[target] = true;
+      const auto source = static_cast<std::size_t>(source_of_row[target]);
+      if (source == start) break;
+      std::copy_n(rows.row(source), d, rows.row(target));
+      target = source;
+    }
+    std::copy_n(first.begin(), d, rows.row(target));
+  }
+}
+
 }  // namespace detail
 
 template <class Cost, class Price>
@@ -141,26 +163,14 @@ bool is_optimal(const matrix_view<Cost>& cost, const basic_assignment<Price>& an
 
 template <class Scalar>
 void permute_rows(const matrix_view<Scalar>& rows, const std::vector<std::int32_t>& source_of_row) {
-  const std::size_t n = rows.rows(), d = rows.columns();
+  const std::size_t n = rows.rows();
   if (!detail::is_matching(source_of_row, n, n)) {
     detail::fail("permute_rows", "needs a permutation of " + std::to_string(n) + " rows, got " +
                                      std::to_string(source_of_row.size()) + " indices that are not one");
   }
-  std::vector<std::remove_const_t<Scalar>> first(d);
-  std::vector<bool> done(n, false);
-  for (std::size_t start = 0; start < n; ++start) {  // one cycle of the permutation after the other
-    if (done[start] || static_cast<std::size_t>(source_of_row[start]) == start) continue;
-    std::copy_n(rows.row(start), d, first.begin());
-    std::size_t target = start;
-    for (;;) {
-      done[target] = true;
-      const auto source = static_cast<std::size_t>(source_of_row[target]);
-      if (source == start) break;
-      std::copy_n(rows.row(source), d, rows.row(target));
-      target = source;
-    }
-    std::copy_n(first.begin(), d, rows.row(target));
-  }
+  std::vector<std::remove_const_t<Scalar>> first;
+  std::vector<bool> done;
+  detail::move_rows(rows, source_of_row, first, done);
 }
 
 }  // namespace immiscible

@@ -9,4 +9,5 @@
 #include <immiscible/greedy.hpp>
 #include <immiscible/jonker_volgenant.hpp>
 #include <immiscible/nearest_noise.hpp>
+#include <immiscible/noise_matcher.hpp>
 #include <immiscible/philox.hpp>

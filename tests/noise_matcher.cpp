@@ -1,0 +1,210 @@
+// The object that a trainer keeps: drawn noise, paired with every batch.
+#include "support/matrix.hpp"
+
+#include <immiscible/noise_matcher.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <stdexcept>
+#include <vector>
+
+using immiscible::assign_options;
+using immiscible::batch;
+using immiscible::matched_noise;
+using immiscible::method;
+using immiscible::noise_matcher;
+
+// Counts every allocation of the program through operator new.
+namespace {
+std::atomic<std::size_t> allocations{0};
+}
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
+  ++allocations;
+  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
+
+constexpr std::uint64_t seed = 42;
+
+tests::matrix<float> some_images(std::size_t n, std::size_t d, std::uint64_t images_seed = 1) {
+  tests::random_source draw(images_seed);
+  return tests::make_matrix<float>(n, d, [&](std::size_t, std::size_t) { return draw.bell(); });
+}
+
+tests::matrix<float> plain_draw(std::uint64_t step, std::size_t n, std::size_t d) {
+  tests::matrix<float> noise(n, d);
+  immiscible::normal_rows(seed, step, 0, noise.view());
+  return noise;
+}
+
+noise_matcher matcher_of(immiscible::method method, std::size_t candidates = 1, std::size_t threads = 1) {
+  assign_options pairing;
+  pairing.method = method;
+  pairing.candidates = candidates;
+  pairing.threads = threads;
+  return noise_matcher({seed, pairing});
+}
+
+bool same_row(const float* a, const float* b, std::size_t d) { return std::memcmp(a, b, d * sizeof(float)) == 0; }
+
+/// Row i of the noise is the drawn row that the pairs name, bit for bit, and can be drawn again alone.
+void check_rows_are_those_drawn(const matched_noise& matched, std::uint64_t step, std::size_t drawn_rows) {
+  const std::size_t n = matched.noise.rows(), d = matched.noise.columns();
+  const tests::matrix<float> drawn = plain_draw(step, drawn_rows, d);
+  REQUIRE(matched.pairs.noise_of_image.size() == n);
+  std::vector<float> again(d);
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto index = static_cast<std::size_t>(matched.pairs.noise_of_image[i]);
+    REQUIRE(index < drawn_rows);
+    REQUIRE(same_row(matched.noise.row(i), &drawn.values[index * d], d));
+    immiscible::normal_rows(seed, step, index, {again.data(), 1, d});
+    REQUIRE(same_row(matched.noise.row(i), again.data(), d));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every method only moves rows of the draw, each image's own to its place") {
+  const tests::matrix<float> images = some_images(37, 20);
+  for (const method m : {method::exact, method::auction, method::greedy, method::greedy_by_row, method::none}) {
+    CAPTURE(static_cast<int>(m));
+    noise_matcher match = matcher_of(m);
+    const matched_noise matched = match(images, 3);
+    check_rows_are_those_drawn(matched, 3, 37);
+    std::vector<std::int32_t> indices = matched.pairs.noise_of_image;
+    std::sort(indices.begin(), indices.end());
+    for (std::size_t i = 0; i < indices.size(); ++i) REQUIRE(indices[i] == static_cast<std::int32_t>(i));
+  }
+}
+
+TEST_CASE("the pairs are those that assign finds for the plain draw") {
+  const tests::matrix<float> images = some_images(50, 12);
+  const tests::matrix<float> drawn = plain_draw(9, 50, 12);
+  for (const method m : {method::exact, method::auction, method::greedy}) {
+    noise_matcher match = matcher_of(m);
+    const matched_noise matched = match(images, 9);
+    const immiscible::assignment expected = immiscible::assign(images, drawn, match.options().pairing);
+    CHECK(matched.pairs.noise_of_image == expected.noise_of_image);
+    CHECK(matched.pairs.total_cost == expected.total_cost);
+    CHECK(immiscible::mean_distance(images, matched.noise) ==
+          Approx(immiscible::mean_distance(images, drawn, expected.noise_of_image)).epsilon(1e-12));
+    CHECK(immiscible::mean_distance(images, matched.noise) < immiscible::mean_distance(images, drawn));
+  }
+}
+
+TEST_CASE("no pairing, and nearest of one, are the plain draw bit for bit") {
+  const std::size_t n = 33, d = 70;
+  const tests::matrix<float> images = some_images(n, d);
+  const tests::matrix<float> drawn = plain_draw(5, n, d);
+  for (const method m : {method::none, method::nearest}) {
+    noise_matcher match = matcher_of(m, 1);
+    const matched_noise matched = match(images, 5);
+    CHECK(same_row(matched.noise.data(), drawn.values.data(), n * d));
+    for (std::size_t i = 0; i < n; ++i) REQUIRE(matched.pairs.noise_of_image[i] == static_cast<std::int32_t>(i));
+  }
+}
+
+TEST_CASE("nearest of k draws k rows for each image and keeps the nearest of its own") {
+  const std::size_t n = 21, d = 8, k = 5;
+  const tests::matrix<float> images = some_images(n, d);
+  const tests::matrix<float> drawn = plain_draw(2, n * k, d);
+  noise_matcher match = matcher_of(method::nearest, k);
+  const matched_noise matched = match(images, 2);
+  check_rows_are_those_drawn(matched, 2, n * k);
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto squared_distance = [&](const float* e) {
+      double sum = 0;
+      for (std::size_t c = 0; c < d; ++c) sum += (images(i, c) - double{e[c]}) * (images(i, c) - double{e[c]});
+      return sum;
+    };
+    const auto chosen = static_cast<std::size_t>(matched.pairs.noise_of_image[i]);
+    CHECK(chosen / k == i);
+    for (std::size_t c = i * k; c < (i + 1) * k; ++c) {
+      CHECK(squared_distance(matched.noise.row(i)) <= squared_distance(&drawn.values[c * d]) * (1 + 1e-5));
+    }
+  }
+}
+
+TEST_CASE("a call depends on seed, step and images alone: not on the calls before, a ragged last batch included") {
+  noise_matcher used = matcher_of(method::exact);
+  for (const std::size_t n : {40, 7, 40, 1, 64, 0, 13}) {
+    const tests::matrix<float> images = some_images(n, n == 64 ? 30 : 16, n + 1);
+    const matched_noise matched = used(images, n);
+    noise_matcher fresh = matcher_of(method::exact);
+    const matched_noise expected = fresh(images, n);
+    REQUIRE(matched.noise.rows() == n);
+    CHECK(matched.pairs.noise_of_image == expected.pairs.noise_of_image);
+    CHECK(same_row(matched.noise.data(), expected.noise.data(), n * images.columns));
+    check_rows_are_those_drawn(matched, n, n);
+  }
+}
+
+TEST_CASE("other steps and other seeds give other noise; more threads the same") {
+  const std::size_t n = 96, d = 65;
+  const tests::matrix<float> images = some_images(n, d);
+  noise_matcher match = matcher_of(method::none);
+  const matched_noise first = match(images, 1);
+  const std::vector<float> noise(first.noise.data(), first.noise.data() + n * d);
+  CHECK_FALSE(same_row(match(images, 2).noise.data(), noise.data(), n * d));
+  CHECK(same_row(match(images, 1).noise.data(), noise.data(), n * d));
+  noise_matcher other({seed + 1, match.options().pairing});
+  CHECK_FALSE(same_row(other(images, 1).noise.data(), noise.data(), n * d));
+
+  noise_matcher exact = matcher_of(method::exact), on_threads = matcher_of(method::exact, 1, 3);
+  const matched_noise alone = exact(images, 1), shared = on_threads(images, 1);
+  CHECK(alone.pairs.noise_of_image == shared.pairs.noise_of_image);
+  CHECK(same_row(alone.noise.data(), shared.noise.data(), n * d));
+}
+
+TEST_CASE("the default options pair exactly, and so prove the answer") {
+  const tests::matrix<float> images = some_images(16, 4);
+  noise_matcher match({/*seed*/ 42});
+  const auto [noise, pairs] = match(images, 0);
+  CHECK(noise.rows() == 16);
+  CHECK(pairs.status == immiscible::status::optimal);
+  CHECK(pairs.noise_price.size() == 16);
+}
+
+TEST_CASE("once warm, batches of the same or a smaller size allocate nothing") {
+  const tests::matrix<float> images = some_images(200, 48), fewer = some_images(111, 48);
+  for (const method m : {method::exact, method::auction}) {
+    CAPTURE(static_cast<int>(m));
+    noise_matcher match = matcher_of(m);
+    for (std::uint64_t step = 0; step < 5; ++step) match(images, step);
+    const std::size_t before = allocations;
+    for (std::uint64_t step = 0; step < 5; ++step) match(images, step);
+    match(fewer, 6);
+    match(images, 7);
+    CHECK(allocations - before == 0);
+  }
+}
+
+TEST_CASE("bad images, steps and options are refused, and the matcher works on") {
+  tests::matrix<float> images = some_images(8, 3);
+  using Catch::Contains;
+  noise_matcher match = matcher_of(method::exact);
+  CHECK_THROWS_WITH(match(images, std::uint64_t{1} << 48), Contains("immiscible::noise_matcher: needs step < 2^48"));
+  CHECK_THROWS_AS(match(images, std::uint64_t{1} << 48), std::invalid_argument);
+  images(5, 1) = std::numeric_limits<float>::quiet_NaN();
+  CHECK_THROWS_WITH(match(images, 0), Contains("needs finite images, got NaN in row 5"));
+  images(5, 1) = 0;
+  check_rows_are_those_drawn(match(images, 0), 0, 8);
+
+  noise_matcher no_candidates = matcher_of(method::nearest, 0);
+  CHECK_THROWS_WITH(no_candidates(images, 0),
+                    "immiscible::noise_matcher: needs candidates >= 1 for method::nearest, got 0");
+  noise_matcher too_many = matcher_of(method::nearest, std::numeric_limits<std::size_t>::max() / 8);
+  CHECK_THROWS_WITH(too_many(images, 0), Contains("needs n * k * d values that fit the address space"));
+  noise_matcher no_threads = matcher_of(method::exact, 1, 0);
+  CHECK_THROWS_WITH(no_threads(images, 0), Contains("needs threads >= 1, got 0"));
+}
