@@ -1,19 +1,26 @@
 // Pictures are drawn by gnuplot (Debian: gnuplot-nox), which is handed one script with its data inside.
 #pragma once
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <iostream>
 #include <string>
 
 namespace examples {
 
-/// The look that all pictures share: `set terminal ...` for a PNG file of this size, fonts, line colours.
+/// Text for gnuplot's single quotes.
+inline std::string quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("''") : std::string(1, c);
+  return out + "'";
+}
+
+/// The look that all pictures share: a PNG file of this size, fonts, pale axes.
 inline std::string picture_header(const std::string& file, int width, int height) {
   return "set terminal pngcairo size " + std::to_string(width) + "," + std::to_string(height) +
-         " enhanced font 'DejaVu Sans,13' background rgb 'white'\nset output '" + file +
-         "'\nset border 3 lc rgb '#888888'\nset tics nomirror textcolor rgb '#444444'\n"
-         "set grid lc rgb '#dddddd' lt 1 lw 0.5\nset key textcolor rgb '#222222'\n";
+         " enhanced font 'DejaVu Sans,12' background rgb 'white'\nset output " + quoted(file) +
+         "\nset border 3 lc rgb '#888888'\nset tics nomirror textcolor rgb '#444444'\n"
+         "set grid lc rgb '#dddddd' lt 1 lw 0.5\nset key textcolor rgb '#222222' opaque box lc rgb '#dddddd'\n";
 }
 
 /// The colour of a pairing in every picture.
@@ -27,9 +34,14 @@ inline const char* colour_of(const std::string& pairing) {
 
 /// Runs a gnuplot script.
 ///
-/// @return  false, with one line on standard error, where gnuplot is missing or refuses the script.
+/// @return  false where gnuplot refuses the script (it says why on standard error) or is missing (one line says so).
 inline bool draw(const std::string& script) {
-  std::FILE* pipe = popen("gnuplot 2>&1 1>/dev/null | head -n 3 >&2; exit ${PIPESTATUS:-0}", "w");
+  if (std::system("command -v gnuplot >/dev/null 2>&1") != 0) {
+    std::fprintf(stderr, "no pictures: gnuplot is missing (Debian: apt install gnuplot-nox)\n");
+    return false;
+  }
+  std::signal(SIGPIPE, SIG_IGN);  // a gnuplot that gives up early must not end this program
+  std::FILE* pipe = popen("gnuplot", "w");
   if (pipe == nullptr) return false;
   std::fwrite(script.data(), 1, script.size(), pipe);
   return pclose(pipe) == 0;

@@ -45,9 +45,13 @@ class classifier : public torch::nn::Cloneable<classifier> {
   torch::nn::Linear features_{nullptr}, classes_{nullptr};
 };
 
-/// Trains the classifier for two passes over the pictures, or reads it from `file` if it was trained before.
-inline std::shared_ptr<classifier> trained_classifier(const labelled_images& data, const std::string& file) {
-  auto network = make_network<classifier>(1, data.images.size(3));
+/// Trains the classifier for four passes over the pictures, or reads what an earlier program kept in `folder`.
+inline std::shared_ptr<classifier> trained_classifier(const labelled_images& data, const std::string& folder) {
+  constexpr std::int64_t passes = 4;
+  const std::int64_t size = data.images.size(3);
+  const std::string file = folder + "/classifier-" + std::to_string(size) + "x" + std::to_string(size) + "-" +
+                           std::to_string(data.images.size(0)) + "-pictures-" + std::to_string(passes) + "-passes.pt";
+  auto network = make_network<classifier>(1, size);
   if (std::filesystem::exists(file)) {
     torch::load(network, file);
     return network;
@@ -55,7 +59,7 @@ inline std::shared_ptr<classifier> trained_classifier(const labelled_images& dat
   constexpr std::int64_t batch = 128;
   torch::optim::Adam optimizer(network->parameters(), torch::optim::AdamOptions(2e-3));
   batch_order order(data.images.size(0), batch, 1);
-  const std::int64_t steps = 2 * (data.images.size(0) / batch);
+  const std::int64_t steps = passes * (data.images.size(0) / batch);
   progress_bar progress("training the classifier that judges", steps, "steps");
   for (std::int64_t step = 0; step < steps; ++step, progress.advance()) {
     const torch::Tensor rows = order.next();
@@ -65,7 +69,8 @@ inline std::shared_ptr<classifier> trained_classifier(const labelled_images& dat
         .backward();
     optimizer.step();
   }
-  torch::save(network, file);
+  torch::save(network, file + ".part");
+  std::filesystem::rename(file + ".part", file);
   return network;
 }
 

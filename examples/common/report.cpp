@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <numeric>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -60,9 +61,17 @@ std::optional<comparison::reached> comparison::reach_target(const std::string& p
   return std::nullopt;
 }
 
+std::vector<std::size_t> comparison::by_euler_steps() const {
+  std::vector<std::size_t> order(options_.euler_steps.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return options_.euler_steps[a] < options_.euler_steps[b]; });
+  return order;
+}
+
 std::vector<std::string> comparison::table_row(const std::string& pairing) const {
   std::vector<std::string> cells = {pairing};
-  for (std::size_t e = 0; e < options_.euler_steps.size(); ++e) cells.push_back(quality_text(final_quality(pairing, e)));
+  for (const std::size_t e : by_euler_steps()) cells.push_back(quality_text(final_quality(pairing, e)));
   if (!metric_.cross_check.empty()) {
     std::vector<double> values;
     for (const run* r : runs_of(pairing)) values.push_back(r->cross_check);
@@ -84,7 +93,7 @@ std::vector<std::string> comparison::table_row(const std::string& pairing) const
 
 void comparison::print(std::ostream& out) const {
   std::vector<std::vector<std::string>> table(1, {"pairing"});
-  for (const int steps : options_.euler_steps) table[0].push_back(std::to_string(steps) + " Euler steps");
+  for (const std::size_t e : by_euler_steps()) table[0].push_back(std::to_string(options_.euler_steps[e]) + " Euler steps");
   if (!metric_.cross_check.empty()) table[0].push_back(metric_.cross_check);
   table[0].push_back("core seconds");
   if (target_) {
@@ -114,13 +123,27 @@ void comparison::print(std::ostream& out) const {
         << "baseline's final quality at " << options_.euler_steps.front() << " Euler steps.";
   }
   out << '\n';
-  if (target_) print_cases_without_gain(out);
+  if (!target_) return;
+  print_gain_over_whole_run(out);
+  print_cases_without_gain(out);
+}
+
+/// The baseline's curve may have been at its final quality long before its end: the table counts from there. This line
+/// counts from the end, as is common.
+void comparison::print_gain_over_whole_run(std::ostream& out) const {
+  for (const std::string& pairing : options_.pairings) {
+    const auto own = reach_target(pairing);
+    if (pairing == "none" || !own) continue;
+    out << "Against the baseline's whole run of " << options_.steps << " steps, " << pairing << " needs "
+        << fixed(options_.steps / own->steps, 1) << "x fewer steps and "
+        << fixed(mean_curve("none").back().seconds / own->seconds, 1) << "x less time to that quality.\n";
+  }
 }
 
 void comparison::print_cases_without_gain(std::ostream& out) const {
   for (const std::string& pairing : options_.pairings) {
     if (pairing == "none") continue;
-    for (std::size_t e = 0; e < options_.euler_steps.size(); ++e) {
+    for (const std::size_t e : by_euler_steps()) {
       const spread own = final_quality(pairing, e), baseline = final_quality("none", e);
       const double gain = metric_.higher_is_better ? own.mean - baseline.mean : baseline.mean - own.mean;
       if (gain > std::max(own.deviation, baseline.deviation)) continue;
@@ -145,11 +168,16 @@ void comparison::write_csv(const std::string& file) const {
   if (!out) throw std::runtime_error("cannot write " + file);
 }
 
+/// 1, 2 or 5 times a power of ten, so that an axis up to `end` has four to nine ticks.
+static double tick_distance(double end) {
+  const double power = std::pow(10, std::floor(std::log10(end)));
+  return end / power < 2 ? power / 5 : end / power < 5 ? power / 2 : power;
+}
+
 bool comparison::draw_curves(const std::string& file, const std::string& title) const {
   std::ostringstream script;
-  script << picture_header(file, 1200, 520) << "set multiplot layout 1,2 title '" << title
-         << "' font 'DejaVu Sans,15' offset 0,-0.5\n";
-  if (!metric_.higher_is_better) script << "set logscale y\n";
+  script << picture_header(file, 1200, 520) << "set multiplot layout 1,2 title " << quoted(title)
+         << " font 'DejaVu Sans,15'\nset tmargin 2.5; set yrange [0:*]; set xrange [0:*]\n";
   for (const std::string& pairing : options_.pairings) {
     script << '$' << pairing << " << END\n";
     for (const point& p : mean_curve(pairing)) {
@@ -161,7 +189,8 @@ bool comparison::draw_curves(const std::string& file, const std::string& title) 
   script << "set style fill transparent solid 0.18 noborder\nset key " << (metric_.higher_is_better ? "bottom" : "top")
          << " right\nset ylabel '" << metric_.name << " at " << options_.euler_steps.front() << " Euler steps'\n";
   for (const int column : {1, 2}) {
-    script << "set xlabel '" << (column == 1 ? "training steps" : "core seconds, pairing included") << "'\n";
+    script << (column == 1 ? "set xtics " + fixed(tick_distance(options_.steps), 0) : "set xtics autofreq")
+           << "\nset xlabel '" << (column == 1 ? "training steps" : "core seconds, pairing included") << "'\n";
     const char* separator = "plot ";
     if (target_) {
       script << separator << *target_ << " with lines dt 2 lc rgb '#aaaaaa' title 'final quality of none'";

@@ -68,7 +68,9 @@ class comparison {
   std::vector<point> mean_curve(const std::string& pairing) const;
   spread final_quality(const std::string& pairing, std::size_t euler_index) const;
   std::optional<reached> reach_target(const std::string& pairing) const;
+  std::vector<std::size_t> by_euler_steps() const;  // indices into euler_steps, fewest steps first
   std::vector<std::string> table_row(const std::string& pairing) const;
+  void print_gain_over_whole_run(std::ostream& out) const;
   void print_cases_without_gain(std::ostream& out) const;
   std::string quality_text(const spread& s) const {
     return fixed(s.mean, metric_.digits) + (options_.seeds > 1 ? " ± " + fixed(s.deviation, metric_.digits) : "");
