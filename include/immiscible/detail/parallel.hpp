@@ -12,13 +12,15 @@ namespace detail {
 
 /// Calls work(first_row, last_row) on blocks of about equal size that cover 0 ... rows - 1, one block a thread.
 ///
-/// Blocks have at least 32 rows, so that a product of matrices takes the same path, to the bit, whatever the number of
+/// Blocks begin at multiples of 32 rows and have at least 32, so that a product of matrices takes the same path, to the bit, whatever the number of
 /// threads. The calling thread takes the first block, so one thread means a plain call. An exception of any block is rethrown here
 /// once all blocks have ended.
 template <class Work>
 void for_row_blocks(std::size_t rows, std::size_t threads, const Work& work) {
-  const std::size_t blocks = std::max<std::size_t>(1, std::min(threads, rows / 32));
-  const auto bound = [&](std::size_t b) { return b * (rows / blocks) + std::min(b, rows % blocks); };
+  const std::size_t grains = rows / 32, blocks = std::max<std::size_t>(1, std::min(threads, grains));
+  const auto bound = [&](std::size_t b) {
+    return b == blocks ? rows : 32 * (b * (grains / blocks) + std::min(b, grains % blocks));
+  };
   if (blocks == 1) {
     work(std::size_t{0}, rows);
     return;
