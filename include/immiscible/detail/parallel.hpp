@@ -12,9 +12,9 @@ namespace detail {
 
 /// Calls work(first_row, last_row) on blocks of about equal size that cover 0 ... rows - 1, one block a thread.
 ///
-/// Blocks begin at multiples of 32 rows and have at least 32, so that a product of matrices takes the same path, to the bit, whatever the number of
-/// threads. The calling thread takes the first block, so one thread means a plain call. An exception of any block is rethrown here
-/// once all blocks have ended.
+/// Blocks begin at multiples of 32 rows and have at least 32, so that a product of matrices takes the same path, to the
+/// bit, whatever the number of threads. The calling thread takes the first block, so one thread means a plain call. An
+/// exception of any block is rethrown here once all blocks have ended.
 template <class Work>
 void for_row_blocks(std::size_t rows, std::size_t threads, const Work& work) {
   const std::size_t grains = rows / 32, blocks = std::max<std::size_t>(1, std::min(threads, grains));
