@@ -5,29 +5,47 @@ namespace immiscible {
 namespace detail {
 namespace HWY_NAMESPACE {
 
+/// max |c| of a row; +infinity if one is not finite.
+template <class Cost>
+static double largest_in_row(const Cost* row, std::size_t m) {
+  const hn::ScalableTag<Cost> tag;
+  const std::size_t lanes = hn::MaxLanes(tag);
+  double largest = 0;
+  std::size_t j = 0;
+  if constexpr (std::is_floating_point<Cost>::value) {
+    const hn::RebindToSigned<decltype(tag)> bits;  // as integers magnitudes are in order, infinity and NaN above all
+    auto even = hn::Zero(bits), odd = even;
+    for (; j + 2 * lanes <= m; j += 2 * lanes) {
+      even = hn::Max(even, hn::BitCast(bits, hn::Abs(hn::LoadU(tag, row + j))));
+      odd = hn::Max(odd, hn::BitCast(bits, hn::Abs(hn::LoadU(tag, row + j + lanes))));
+    }
+    largest = static_cast<double>(hn::GetLane(hn::BitCast(tag, hn::MaxOfLanes(bits, hn::Max(even, odd)))));
+  } else {
+    auto least = hn::Zero(tag), most = least;
+    for (; j + lanes <= m; j += lanes) {
+      least = hn::Min(least, hn::LoadU(tag, row + j));
+      most = hn::Max(most, hn::LoadU(tag, row + j));
+    }
+    largest = std::max(static_cast<double>(hn::GetLane(hn::MaxOfLanes(tag, most))),
+                       -static_cast<double>(hn::GetLane(hn::MinOfLanes(tag, least))));
+  }
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  if (!(largest < infinity)) return infinity;
+  for (; j < m; ++j) {
+    const double magnitude = std::abs(static_cast<double>(row[j]));
+    if (!(magnitude < infinity)) return infinity;
+    largest = std::max(largest, magnitude);
+  }
+  return largest;
+}
+
 /// max |c|; +infinity if a cost is not finite.
 template <class Cost>
 static double largest_magnitude_simd(const batch<Cost>& cost) {
   double largest = 0;
-  const auto take = [&](double magnitude) {
-    const bool finite = magnitude <= std::numeric_limits<double>::max();
-    largest = std::max(largest, finite ? magnitude : std::numeric_limits<double>::infinity());
-  };
+  if (std::is_same<Cost, std::int16_t>::value) return 32768;  // near enough: the fixed point holds them as they are
   for (std::size_t i = 0; i < cost.rows(); ++i) {
-    const Cost* row = cost.row(i);
-    std::size_t j = 0;
-    if constexpr (std::is_same<Cost, float>::value) {
-      using bits = hn::ScalableTag<std::int32_t>;  // as integers, magnitudes are in order, infinity and NaN above all
-      using tag = hn::ScalableTag<float>;
-      const std::size_t lanes = hn::MaxLanes(tag());
-      auto even = hn::Zero(bits()), odd = even;
-      for (; j + 2 * lanes <= cost.columns(); j += 2 * lanes) {
-        even = hn::Max(even, hn::BitCast(bits(), hn::Abs(hn::LoadU(tag(), row + j))));
-        odd = hn::Max(odd, hn::BitCast(bits(), hn::Abs(hn::LoadU(tag(), row + j + lanes))));
-      }
-      take(static_cast<double>(hn::GetLane(hn::BitCast(tag(), hn::MaxOfLanes(bits(), hn::Max(even, odd))))));
-    }
-    for (; j < cost.columns(); ++j) take(std::abs(static_cast<double>(row[j])));
+    largest = std::max(largest, largest_in_row(cost.row(i), cost.columns()));
   }
   return largest;
 }
@@ -94,7 +112,7 @@ class fixed_costs {
     return group_least;
   }
 
-  /// 16 costs, scaled and rounded.
+  /// 16 costs, scaled and rounded; `scale` serves float costs.
   HWY_INLINE int_block rounded_block(const float* costs, hn::Vec<float_tag> scale) const {
     int_block b;
     for (std::size_t k = 0; k < int_block::parts; ++k) {
@@ -102,14 +120,41 @@ class fixed_costs {
     }
     return b;
   }
-  template <class Other>
-  HWY_INLINE int_block rounded_block(const Other* costs, hn::Vec<float_tag>) const {
-    alignas(64) std::int32_t rounded[list_block];
-    for (std::size_t k = 0; k < list_block; ++k) rounded[k] = to_fixed(costs[k]);
-    return int_block::load(rounded);
+  HWY_INLINE int_block rounded_block(const double* costs, hn::Vec<float_tag>) const {
+    return rounded_doubles([&](std::size_t k) HWY_ATTR { return hn::LoadU(double_tag(), costs + k); });
+  }
+  HWY_INLINE int_block rounded_block(const std::int16_t* costs, hn::Vec<float_tag>) const {
+    const hn::Rebind<std::int16_t, int_block::tag> tag;
+    int_block b;
+    for (std::size_t k = 0; k < int_block::parts; ++k) {
+      b.part[k] = hn::PromoteTo(int_block::tag(), hn::LoadU(tag, costs + k * int_block::lanes));
+    }
+    return b;
+  }
+  HWY_INLINE int_block rounded_block(const std::int32_t* costs, hn::Vec<float_tag>) const {
+    if (scale_ == 1.0) return int_block::load(costs);
+    return rounded_doubles([&](std::size_t k)
+                               HWY_ATTR { return hn::PromoteTo(double_tag(), hn::LoadU(half_tag(), costs + k)); });
   }
 
  private:
+  using half_tag = hn::Half<int_block::tag>;
+  using double_tag = hn::Rebind<double, half_tag>;
+
+  /// 16 costs, scaled and rounded, from vectors of doubles: load(k) gives the one that begins at cost k.
+  template <class Load>
+  HWY_INLINE int_block rounded_doubles(const Load& load) const {
+    const auto scale = hn::Set(double_tag(), scale_);
+    int_block b;
+    for (std::size_t k = 0; k < int_block::parts; ++k) {
+      const std::size_t middle = k * int_block::lanes + int_block::lanes / 2;
+      const auto low = hn::DemoteTo(half_tag(), hn::Round(hn::Mul(scale, load(k * int_block::lanes))));
+      const auto high = hn::DemoteTo(half_tag(), hn::Round(hn::Mul(scale, load(middle))));
+      b.part[k] = hn::Combine(int_block::tag(), high, low);
+    }
+    return b;
+  }
+
   std::int32_t to_fixed(Cost cost) const {
     return static_cast<std::int32_t>(std::lrint(static_cast<double>(cost) * scale_));
   }
@@ -129,10 +174,13 @@ class fixed_costs {
     const std::size_t rows = std::min(policy.sampled_rows, n_), step = n_ / rows;
     float* sum = w_.column_sum.data();
     float* square = w_.column_square.data();
+    float* const value = w_.weight.data();
     for (std::size_t r = 0; r < rows; ++r) {
-      const Cost* row = cost_.row(r * step);
-      float* value = w_.weight.data();
-      for (std::size_t j = 0; j < n_; ++j) value[j] = static_cast<float>(static_cast<double>(row[j]) * scale_);
+      quantise<false>(r * step);  // start prices are still zero
+      for (std::size_t j = 0; j < padded_; j += float_lanes) {
+        const auto q = hn::LoadU(hn::RebindToSigned<float_tag>(), w_.fixed.data() + j);
+        hn::StoreU(hn::ConvertTo(float_tag(), q), float_tag(), value + j);
+      }
       const float mean = total(value) / static_cast<float>(n_);
       using tag = hn::ScalableTag<float>;
       const auto shift = hn::Set(tag(), mean);

@@ -90,6 +90,7 @@ static HWY_INLINE int_block min(const int_block& a, const int_block& b) {
 }
 
 using float_tag = hn::CappedTag<float, list_block>;
+constexpr std::size_t float_lanes = hn::MaxLanes(float_tag());
 
 }  // namespace HWY_NAMESPACE
 }  // namespace detail
