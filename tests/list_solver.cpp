@@ -1,0 +1,200 @@
+// The fast start of the exact solver (detail/list_solver.hpp), instruction set by instruction set, and its ways out.
+#include "support/families.hpp"
+#include "support/laws.hpp"
+#include "support/matrix.hpp"
+
+#include <immiscible/detail/answers.hpp>
+#include <immiscible/detail/list_solver.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+#include <vector>
+
+using immiscible::detail::list_result;
+using immiscible::detail::simd_target;
+using tests::converted;
+using tests::matrix;
+
+namespace {
+
+/// The instruction sets that this program holds and this machine runs, the portable code left out.
+std::vector<simd_target> targets() {
+  std::vector<simd_target> found;
+  for (const simd_target target : {simd_target::unasked, simd_target::avx2, simd_target::avx512}) {
+    if (immiscible::detail::has_target(target)) found.push_back(target);
+  }
+  return found;
+}
+
+template <class Cost>
+struct outcome {
+  list_result result = list_result::unsuited;
+  immiscible::detail::shortest_paths_state<immiscible::price_of<Cost>> state;
+  immiscible::detail::list_workspace work;
+};
+
+template <class Cost>
+outcome<Cost> on_lists(const matrix<Cost>& cost, simd_target target, double epsilon = 0, double tolerance = 0) {
+  outcome<Cost> o;
+  const immiscible::batch<Cost> view = cost.view();
+  o.result = immiscible::detail::solve_on_lists(view, o.state, o.work, epsilon, tolerance, target);
+  return o;
+}
+
+/// The exact answer from what the lists left, as jonker_volgenant finishes it.
+template <class Cost>
+immiscible::basic_assignment<immiscible::price_of<Cost>> finished(const matrix<Cost>& cost, outcome<Cost> o) {
+  immiscible::basic_assignment<immiscible::price_of<Cost>> answer;
+  if (o.result == list_result::prices) immiscible::detail::assign_tight_pairs(cost.view(), o.state);
+  REQUIRE(immiscible::detail::assign_free_rows(cost.view(), o.state));
+  immiscible::detail::write_optimal(cost.view(), o.state, answer);
+  return answer;
+}
+
+/// Law: within epsilon, matched, and row bounds that no cost undercuts.
+template <class Cost>
+bool is_within(double epsilon, const matrix<Cost>& cost, const outcome<Cost>& o, double optimum) {
+  if (!tests::is_matching(o.state.column_of_row, cost.rows, cost.columns)) return false;
+  const double slack = 1e-12 * static_cast<double>(cost.rows) * tests::largest_cost(cost);
+  double total = 0;
+  for (std::size_t i = 0; i < cost.rows; ++i) {
+    total += static_cast<double>(cost(i, static_cast<std::size_t>(o.state.column_of_row[i])));
+    for (std::size_t j = 0; j < cost.columns; ++j) {
+      const double bound = o.work.row_bound[i] + static_cast<double>(o.state.noise_price[j]);
+      if (!(bound <= static_cast<double>(cost(i, j)) + slack)) return tests::broken("a row bound above a cost");
+    }
+  }
+  return total <= optimum + static_cast<double>(cost.rows) * epsilon + slack || tests::broken("beyond n epsilon");
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("every instruction set of this machine proves its answers, and finds the same totals", "", float,
+                   double, std::int16_t, std::int32_t) {
+  for (const auto& [name, make] : tests::families()) {
+    for (const std::size_t n : {32u, 47u, 48u, 65u, 130u}) {
+      const auto cost = converted<TestType>(make(n, n, n));
+      const double least = tests::simple_least_total(cost);
+      for (const simd_target target : targets()) {
+        INFO(name << ", n = " << n << ", target " << static_cast<int>(target));
+        const auto o = on_lists(cost, target);
+        CHECK((o.result == list_result::optimal || o.result == list_result::prices));
+        const auto answer = finished(cost, o);
+        CHECK(tests::is_proved(cost, answer));
+        CHECK(answer.total_cost == least);
+      }
+    }
+  }
+}
+
+TEST_CASE("image-like costs are solved by the lists alone, at every size that has a policy of its own") {
+  for (const std::size_t n : {200u, 400u, 600u, 1200u, 2100u}) {
+    INFO("n = " << n);
+    const auto cost = converted<float>(tests::rows_alike(n, n, n));
+    for (const simd_target target : targets()) {
+      const auto o = on_lists(cost, target);
+      CHECK(o.result == list_result::optimal);
+      if (target == targets().back()) CHECK(tests::is_proved(cost, finished(cost, o)));
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("more equal columns than a list holds", "", float, std::int16_t) {
+  for (const simd_target target : targets()) {
+    for (const std::int64_t values : {1, 2, 3}) {
+      INFO("values " << values << ", target " << static_cast<int>(target));
+      const auto cost = converted<TestType>(tests::random_integers(1100, 1100, 5, values));
+      const auto o = on_lists(cost, target);
+      CHECK(tests::is_proved(cost, finished(cost, o)));
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("costs that do not suit the lists are left to the dense solver", "", float, double) {
+  constexpr TestType infinity = std::numeric_limits<TestType>::infinity();
+  const auto good = converted<TestType>(tests::many_values(50, 50, 1));
+  for (const simd_target target : targets()) {
+    CHECK(on_lists(good, target).result == list_result::optimal);
+    for (const TestType value : {infinity, -infinity, tests::not_a_number<TestType>, static_cast<TestType>(2e37)}) {
+      for (const std::size_t column : {0u, 17u, 31u, 48u, 49u}) {
+        auto bad = good;
+        bad(column, column) = value;
+        CHECK(on_lists(bad, target).result == list_result::unsuited);
+      }
+    }
+    auto tiny = good;
+    for (TestType& c : tiny.values) c *= static_cast<TestType>(1e-36);
+    CHECK(on_lists(tiny, target).result == list_result::unsuited);
+    CHECK(on_lists(matrix<TestType>(50, 50), target).result == list_result::optimal);  // zeros
+    CHECK(on_lists(matrix<TestType>(31, 31), target).result == list_result::unsuited);
+    CHECK(on_lists(matrix<TestType>(50, 51), target).result == list_result::unsuited);
+  }
+  CHECK(on_lists(good, simd_target::portable).result == list_result::unsuited);
+  CHECK(targets().size() + 1 >= static_cast<std::size_t>(immiscible::detail::best_target()));
+}
+
+TEMPLATE_TEST_CASE("differences that the fixed point rounds away are settled all the same", "", float, double) {
+  for (const simd_target target : targets()) {
+    for (const double spread : {1e-8, 1e-7, 1e-6, 1e-4, 1e-2}) {
+      for (const std::size_t n : {40u, 64u, 120u}) {
+        INFO("spread " << spread << ", n = " << n << ", target " << static_cast<int>(target));
+        tests::random_source draw(n);
+        const auto cost = tests::make_matrix<TestType>(n, n, [&](auto, auto) { return 1 + spread * draw.uniform(); });
+        CHECK(tests::is_proved(cost, finished(cost, on_lists(cost, target))));
+      }
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("asked for less than exact, the lists stop within epsilon", "", float, double, std::int16_t,
+                   std::int32_t) {
+  for (const auto& [name, make] : tests::families()) {
+    const auto cost = converted<TestType>(make(90, 90, 4));
+    const double optimum = tests::simple_least_total(cost);
+    for (const simd_target target : targets()) {
+      for (const double epsilon : {1e-3, 0.5, 3.0, 40.0, 1000.0, 1e7}) {
+        INFO(name << ", epsilon " << epsilon << ", target " << static_cast<int>(target));
+        const auto o = on_lists(cost, target, epsilon);
+        if (o.result == list_result::within_epsilon) {
+          CHECK(is_within(epsilon, cost, o, optimum));
+        } else {
+          CHECK(finished(cost, o).total_cost == optimum);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("an epsilon that drives prices out of the fixed point is answered exactly") {
+  const auto cost = converted<float>(tests::few_values(64, 64, 2));
+  const double optimum = tests::simple_least_total(cost);
+  for (const simd_target target : targets()) {
+    for (const double epsilon : {10.0, 1e3, 1e30}) {
+      const auto o = on_lists(cost, target, epsilon);
+      if (o.result == list_result::prices) {
+        CHECK(finished(cost, o).total_cost == optimum);
+      } else {
+        CHECK(is_within(epsilon, cost, o, optimum));
+      }
+    }
+  }
+}
+
+TEST_CASE("the working memory of one problem is no part of the next") {
+  for (const simd_target target : targets()) {
+    outcome<float> kept;
+    for (const std::size_t n : {90u, 40u, 33u, 200u, 32u}) {
+      const auto cost = converted<float>(tests::rows_alike(n, n, n));
+      const immiscible::batch<float> view = cost.view();
+      kept.result = immiscible::detail::solve_on_lists(view, kept.state, kept.work, 0, 0, target);
+      const auto fresh = on_lists(cost, target);
+      CHECK(kept.result == fresh.result);
+      CHECK(kept.state.column_of_row == fresh.state.column_of_row);
+      CHECK(kept.state.noise_price == fresh.state.noise_price);
+    }
+  }
+}
