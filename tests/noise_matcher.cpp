@@ -55,7 +55,9 @@ noise_matcher matcher_of(immiscible::method method, std::size_t candidates = 1, 
   return noise_matcher({seed, pairing});
 }
 
-bool same_row(const float* a, const float* b, std::size_t d) { return std::memcmp(a, b, d * sizeof(float)) == 0; }
+bool same_row(const float* a, const float* b, std::size_t d) {
+  return d == 0 || std::memcmp(a, b, d * sizeof(float)) == 0;  // memcmp takes no null pointers
+}
 
 /// Row i of the noise is the drawn row that the pairs name, bit for bit, and can be drawn again alone.
 void check_rows_are_those_drawn(const matched_noise& matched, std::uint64_t step, std::size_t drawn_rows) {
