@@ -4,6 +4,7 @@
 #include "support/matrix.hpp"
 
 #include <immiscible/auction.hpp>
+#include <immiscible/jonker_volgenant.hpp>
 
 #include <catch2/catch.hpp>
 
