@@ -449,6 +449,8 @@ def main():
     for name in options.pictures:
         if name not in PICTURES:
             sys.exit(f"make_pictures.py: needs pictures among {', '.join(PICTURES)}, got {name}")
+    if not pathlib.Path(options.pair).exists():
+        sys.exit(f"make_pictures.py: needs the program pair (./run example pair --help builds it), got {options.pair}")
     pair = Pairing(options.pair)
     for name in options.pictures:
         PICTURES[name](options, pair)
