@@ -75,7 +75,7 @@ TEMPLATE_TEST_CASE("both starts reach the same total", "", float, std::int32_t) 
 }
 
 TEST_CASE("Machol-Wien problems have the total of the closed form") {
-  for (const std::size_t n : {1u, 2u, 30u, 181u, 500u}) {
+  for (const std::size_t n : {1u, 2u, 30u, 181u, 300u}) {
     const auto least = static_cast<double>(n * (n + 1) * (n + 2) / 6);
     const auto cost = tests::machol_wien(n, n);
     CHECK(jonker_volgenant(cost).total_cost == least);

@@ -174,6 +174,8 @@ void assign(const batch<Scalar>& images, const batch<Scalar>& noise, const assig
   detail::squared_norms("assign", "images", images, workspace.image_norms);
   detail::squared_norms("assign", "noise", noise, workspace.noise_norms);
   detail::require_costs_fit<Scalar>("assign", workspace.image_norms, workspace.noise_norms);
+  detail::require_half_range("assign", "images", options.cost, images);
+  detail::require_half_range("assign", "noise", options.cost, noise);
   if (options.method == method::nearest) {
     detail::nearest_noise_into(images, noise, options.candidates, options.cost, workspace.cost, out);
     return;

@@ -169,19 +169,26 @@ void cost_from_products(cost_function function, double image_norm, const std::ve
   }
 }
 
+/// Throws where a value does not fit fp16, if `function` needs that.
+template <class Scalar>
+void require_half_range(const char* caller, const char* name, cost_function function, const batch<Scalar>& samples) {
+  if (function != cost_function::published) return;
+  for (std::size_t i = 0; i < samples.rows(); ++i) {
+    for (std::size_t k = 0; k < samples.columns(); ++k) {
+      if (std::abs(round_to_half(static_cast<float>(samples(i, k)))) <= largest_half) continue;
+      fail(caller, std::string("needs ") + name + " within the range of fp16 for cost_function::published, got " +
+                       std::to_string(samples(i, k)) + " in row " + std::to_string(i));
+    }
+  }
+}
+
 /// 0.10 x in fp16, as torch computes it: x rounded to fp16, times 0.10, rounded again. Values are held as floats.
 template <class Scalar>
-std::vector<float> published_scaling(const char* name, const batch<Scalar>& samples) {
+std::vector<float> published_scaling(const batch<Scalar>& samples) {
   std::vector<float> scaled(samples.rows() * samples.columns());
   for (std::size_t i = 0; i < samples.rows(); ++i) {
     for (std::size_t k = 0; k < samples.columns(); ++k) {
-      const float half = round_to_half(static_cast<float>(samples(i, k)));
-      if (!(std::abs(half) <= largest_half)) {
-        fail("pairwise_cost", std::string("needs ") + name +
-                                  " within the range of fp16 for cost_function::published, " + "got " +
-                                  std::to_string(samples(i, k)) + " in row " + std::to_string(i));
-      }
-      scaled[i * samples.columns() + k] = round_to_half(0.10f * half);
+      scaled[i * samples.columns() + k] = round_to_half(0.10f * round_to_half(static_cast<float>(samples(i, k))));
     }
   }
   return scaled;
@@ -192,7 +199,7 @@ template <class Scalar>
 void published_cost(const batch<Scalar>& images, const batch<Scalar>& noise, const matrix_view<Scalar>& out,
                     std::size_t threads) {
   const std::size_t d = images.columns();
-  const std::vector<float> x = published_scaling("images", images), e = published_scaling("noise", noise);
+  const std::vector<float> x = published_scaling(images), e = published_scaling(noise);
   for_row_blocks(images.rows(), threads, [&](std::size_t first, std::size_t last) {
     for (std::size_t i = first; i < last; ++i) {
       for (std::size_t j = 0; j < noise.rows(); ++j) {
@@ -234,6 +241,8 @@ void pairwise_cost(const Images& images_like, const Noise& noise_like, cost_func
   detail::squared_norms(name, "images", images, image_norms);
   detail::squared_norms(name, "noise", noise, noise_norms);
   detail::require_costs_fit<Scalar>(name, image_norms, noise_norms);
+  detail::require_half_range(name, "images", function, images);
+  detail::require_half_range(name, "noise", function, noise);
   if (out.empty()) return;
   if (function == cost_function::published) {
     detail::published_cost(images, noise, out, threads);

@@ -81,6 +81,8 @@ assignment nearest_noise(const Images& images_like, const Candidates& candidates
   detail::squared_norms(name, "images", images, image_norms);
   detail::squared_norms(name, "candidates", candidates, candidate_norms);
   detail::require_costs_fit<scalar>(name, image_norms, candidate_norms);
+  detail::require_half_range(name, "images", function, images);
+  detail::require_half_range(name, "candidates", function, candidates);
   assignment out;
   std::vector<scalar> costs;
   detail::nearest_noise_into(images, candidates, k, function, costs, out);
