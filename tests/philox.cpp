@@ -51,7 +51,7 @@ double units_apart(float x, double exact) {
 
 /// The uniform number of a word, exactly as documented: both steps are rounded to float.
 double uniform_of(std::uint32_t word) {
-  const float scaled = static_cast<float>(word / 2) + 0.5f;
+  const float scaled = static_cast<float>(word >> 1) + 0.5f;
   return static_cast<double>(scaled) / 0x1p31;
 }
 

@@ -184,29 +184,23 @@ inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 /// True if kernels are compiled for `target` in this file and this machine runs them.
 inline bool has_target(simd_target target) {
-  switch (target) {
-    case simd_target::portable:
-      return true;
-    case simd_target::unasked:
-      return IMMISCIBLE_SIMD_STATIC || IMMISCIBLE_SIMD_NEON;
-    case simd_target::avx2:
+  if (target == simd_target::portable) return true;
+  if (target == simd_target::unasked) return IMMISCIBLE_SIMD_STATIC || IMMISCIBLE_SIMD_NEON;
 #if IMMISCIBLE_SIMD_AVX2
-      __builtin_cpu_init();
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-             __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
-#else
-      return false;
-#endif
-    case simd_target::avx512:
-#if IMMISCIBLE_SIMD_AVX3
-      __builtin_cpu_init();
-      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
-#else
-      return false;
-#endif
+  if (target == simd_target::avx2) {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+           __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
   }
+#endif
+#if IMMISCIBLE_SIMD_AVX3
+  if (target == simd_target::avx512) {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("bmi2") &&
+           __builtin_cpu_supports("fma");
+  }
+#endif
   return false;
 }
 
