@@ -302,7 +302,6 @@ def explained(options, pair):
     train, test = fashion_mnist(options.data_dir, "train"), fashion_mnist(options.data_dir, "t10k")
     squares, products, mean = "squared_l2", "inner_product", train.mean(0)
     cases = [
-        ("exact, batches of 32", "exact", 32, 1, squares, 0),
         ("exact, batches of 128", "exact", 128, 1, squares, 0),
         ("nearest of 8, squared_l2, images as they are", "nearest", 512, 8, squares, 0),
         ("nearest of 8, squared_l2, images less their mean image", "nearest", 512, 8, squares, mean),
