@@ -450,6 +450,7 @@ def main():
             sys.exit(f"make_pictures.py: needs pictures among {', '.join(PICTURES)}, got {name}")
     if not pathlib.Path(options.pair).exists():
         sys.exit(f"make_pictures.py: needs the program pair (./run example pair --help builds it), got {options.pair}")
+    options.out.mkdir(parents=True, exist_ok=True)
     pair = Pairing(options.pair)
     for name in options.pictures:
         PICTURES[name](options, pair)
