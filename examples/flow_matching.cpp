@@ -33,13 +33,14 @@ constexpr int shown_side = 6;  // pictures in a row and in a column of the sampl
 /// What one size of the pictures needs.
 struct set_up {
   int steps, batch;
+  std::int64_t width;  ///< of the MLP's layers; channels of the UNet
   double learning_rate, average_decay;
   std::int64_t judged;  ///< pictures that are sampled for one Frechet distance
 };
 
 set_up set_up_for(int size) {
-  if (size == 14) return {2000, 128, 2e-3, 0.995, 4000};
-  return {1500, 64, 2e-3, 0.995, 2000};
+  if (size == 14) return {2000, 128, 512, 1e-3, 0.995, 4000};
+  return {1500, 64, 24, 2e-3, 0.995, 2000};
 }
 
 /// The pictures and everything that judges generated ones; shared by all runs, changed by none.
@@ -77,7 +78,8 @@ template <class Network>
 Tensor sample(Network& network, const studio& s, int euler_steps) {
   std::vector<Tensor> parts;
   for (const Tensor& noise : s.start.split(500)) {
-    parts.push_back(euler_sample(noise, euler_steps, [&](const Tensor& x, const Tensor& t) { return network.forward(x, t); }));
+    parts.push_back(
+        euler_sample(noise, euler_steps, [&](const Tensor& x, const Tensor& t) { return network.forward(x, t); }));
   }
   return s.pictures(torch::cat(parts));
 }
@@ -143,9 +145,9 @@ bool draw_samples(const std::string& file, const trainer_options& options, const
   }
   const int zoom = 112 / s.size, side = shown_side * 112 / 2;  // drawn at half its pixels: no seams between the squares
   std::ostringstream script;
-  script << picture_header(file, static_cast<int>((side + 24) * blocks.size()), side + 90)
-         << "set multiplot layout 1," << blocks.size() << " title 'After " << options.steps << " training steps, "
-         << options.euler_steps.front() << " Euler steps from the same start noise' font 'DejaVu Sans,15'\n"
+  script << picture_header(file, static_cast<int>((side + 24) * blocks.size()), side + 90) << "set multiplot layout 1,"
+         << blocks.size() << " title 'After " << options.steps << " training steps, " << options.euler_steps.front()
+         << " Euler steps from the same start noise' font 'DejaVu Sans,15'\n"
          << "unset key; unset tics; unset grid; unset border; unset colorbox; set palette gray; set cbrange [0:1]\n"
          << "set size ratio -1; set yrange [] reverse; set lmargin 1; set rmargin 1; set bmargin 0.5; set tmargin 2\n"
          << "set autoscale xfix; set autoscale yfix\n";
@@ -176,12 +178,14 @@ void compare(trainer_options options) {
   std::vector<run> runs = run_all(options, one_core_each, [&](const std::string& pairing, int seed, progress_bar& bar) {
     const auto key = static_cast<std::uint64_t>(seed);
     if (s.size == 14) {
-      return train(options, s, make_network<residual_mlp>(key, s.size * s.size, 0, 256, 3), pairing, seed, bar);
+      return train(options, s, make_network<residual_mlp>(key, s.size * s.size, 0, setting.width, 3), pairing, seed,
+                   bar);
     }
-    return train(options, s, make_network<small_unet>(key, 24), pairing, seed, bar);
+    return train(options, s, make_network<small_unet>(key, setting.width), pairing, seed, bar);
   });
 
-  const comparison result(options, {"Frechet distance", /*higher is better*/ false, 1, "sliced Wasserstein"}, std::move(runs));
+  const comparison result(options, {"Frechet distance", /*higher is better*/ false, 1, "sliced Wasserstein"},
+                          std::move(runs));
   result.print(std::cout);
   std::cout << "Sliced Wasserstein: between pixels, at " << options.euler_steps.front() << " Euler steps; a check.\n";
   result.write_csv(options.out + "/runs.csv");
@@ -200,6 +204,7 @@ int main(int argc, char** argv) {
   trainer_options options;
   options.image_size = 14;
   options.out = "results/flow_matching";
-  return run_program("flow_matching", "Trains a generator of Fashion-MNIST pictures with and without pairing of the noise and compares.",
+  return run_program("flow_matching",
+                     "Trains a generator of Fashion-MNIST pictures with and without pairing of the noise and compares.",
                      argc, argv, options, [&] { compare(options); });
 }

@@ -35,8 +35,8 @@ constexpr int points = 8;  // of a path; a path is its x and y by turns, 16 valu
 constexpr int path_size = 2 * points;
 
 struct task {
-  float start, goal;         // y where the path starts (x = -1) and must end (x = 1)
-  float disc_y, radius;      // the disc stands at x = 0
+  float start, goal;     // y where the path starts (x = -1) and must end (x = 1)
+  float disc_y, radius;  // the disc stands at x = 0
 };
 
 using path = std::array<float, path_size>;
@@ -79,7 +79,7 @@ path draw_demonstration(const task& t, std::mt19937& random) {
     for (int i = 0; i < points; ++i) {
       const float x = -1 + 2.0f * static_cast<float>(i) / (points - 1);
       const float line = t.start + (t.goal - t.start) * (x + 1) / 2;
-      const float ends = 1 - x * x;  // the bump vanishes at start and goal
+      const float ends = 1 - x * x;                                     // the bump vanishes at start and goal
       const float unsteady = i == 0 || i == points - 1 ? 0.0f : 0.05f;  // a hand is never quite steady between the ends
       p[2 * i] = x + uniform(-unsteady, unsteady);
       p[2 * i + 1] = line + uniform(-unsteady, unsteady) + bump * ends * std::exp(-0.5f * x * x / (width * width));
@@ -148,7 +148,8 @@ constexpr int shown_paths = 100;  // of each task in the picture
 /// Three tasks for the picture, many paths each.
 examination shown_tasks() {
   std::vector<task> tasks;
-  for (const task& t : {task{-0.3f, 0.3f, 0.05f, 0.3f}, task{0.4f, 0.2f, 0.1f, 0.2f}, task{-0.1f, -0.1f, -0.1f, 0.25f}}) {
+  for (const task& t :
+       {task{-0.3f, 0.3f, 0.05f, 0.3f}, task{0.4f, 0.2f, 0.1f, 0.2f}, task{-0.1f, -0.1f, -0.1f, 0.25f}}) {
     tasks.insert(tasks.end(), shown_paths, t);
   }
   return examination(tasks);
@@ -179,14 +180,15 @@ run train(const trainer_options& options, const demonstrations& data, const exam
   batch_order order(data.paths.size(0), options.batch, static_cast<std::uint64_t>(seed));
   at::Generator times = generator_of(static_cast<std::uint64_t>(seed) + 1'000'000);
 
-  immiscible::torch_noise_matcher match({static_cast<std::uint64_t>(seed), pairing_options(pairing, options.candidates)});
+  immiscible::torch_noise_matcher match(
+      {static_cast<std::uint64_t>(seed), pairing_options(pairing, options.candidates)});
 
   run result;
   stopwatch clock;
   for (int step = 1; step <= options.steps; ++step) {
     clock.start();
     const Tensor rows = order.next();
-    const Tensor paths = data.paths.index_select(0, rows);  // (B, 16)
+    const Tensor paths = data.paths.index_select(0, rows);                      // (B, 16)
     const Tensor noise = match(paths, static_cast<std::uint64_t>(step)).noise;  // all that differs between the runs
 
     const Tensor t = draw_times(paths.size(0), times);
@@ -205,8 +207,8 @@ run train(const trainer_options& options, const demonstrations& data, const exam
     }
   }
   for (const int euler_steps : options.euler_steps) {
-    result.finals.push_back({options.steps, clock.seconds(), euler_steps,
-                             success_rate(average.network(), data, exam, euler_steps)});
+    result.finals.push_back(
+        {options.steps, clock.seconds(), euler_steps, success_rate(average.network(), data, exam, euler_steps)});
   }
   const Tensor paths = plan(average.network(), data, shown_tasks(), options.euler_steps.front());
   result.samples.assign(paths.data_ptr<float>(), paths.data_ptr<float>() + paths.numel());
@@ -220,11 +222,12 @@ bool draw_paths(const std::string& file, const trainer_options& options, const c
   const examination shown = shown_tasks();
   const auto rows = options.pairings.size();
   std::ostringstream script;
-  script << picture_header(file, 1200, static_cast<int>(60 + 270 * rows)) << "set multiplot layout " << rows
-         << ",3 title 'Paths at " << options.euler_steps.front()
-         << " Euler steps, from the same start noise (red: runs into the disc or misses its ends)' font 'DejaVu Sans,15'\n"
-         << "unset key; unset tics; unset grid; unset border\nset xrange [-1.12:1.12]; set yrange [-0.62:0.62]\n"
-         << "set size ratio -1\n";
+  script
+      << picture_header(file, 1200, static_cast<int>(60 + 270 * rows)) << "set multiplot layout " << rows
+      << ",3 title 'Paths at " << options.euler_steps.front()
+      << " Euler steps, from the same start noise (red: runs into the disc or misses its ends)' font 'DejaVu Sans,15'\n"
+      << "unset key; unset tics; unset grid; unset border\nset xrange [-1.12:1.12]; set yrange [-0.62:0.62]\n"
+      << "set size ratio -1\n";
   for (const std::string& pairing : options.pairings) {
     const std::vector<float>& paths = result.first_run(pairing).samples;
     for (std::size_t column = 0; column < 3; ++column) {
@@ -277,6 +280,7 @@ int main(int argc, char** argv) {
   trainer_options options;
   options.euler_steps = {4, 2, 10};
   options.out = "results/planning_policy";
-  return run_program("planning_policy", "Trains a planning policy with and without pairing of the noise and compares them.",
-                     argc, argv, options, [&] { compare(options); });
+  return run_program("planning_policy",
+                     "Trains a planning policy with and without pairing of the noise and compares them.", argc, argv,
+                     options, [&] { compare(options); });
 }

@@ -198,7 +198,8 @@ TEST_CASE("what cannot be paired is refused, with what is needed and what came")
   const at::Tensor images = integers({4, 2, 3}, 19), noise = integers({4, 2, 3}, 20);
   const auto refused = [&](const at::Tensor& x, const at::Tensor& e) { return refusal_of([&] { assign(x, e); }); };
   CHECK_THAT(refused(at::Tensor(), noise), StartsWith("immiscible::assign: needs") && Contains("undefined"));
-  CHECK_THAT(refused(images.to(at::kLong), noise), Contains("needs images of float32") && Contains("got Long [4, 2, 3]"));
+  CHECK_THAT(refused(images.to(at::kLong), noise),
+             Contains("needs images of float32") && Contains("got Long [4, 2, 3]"));
   CHECK_THAT(refused(images, noise.to(at::kByte)), Contains("needs noise of float32") && Contains("Byte"));
   CHECK_THAT(refused(images.to(at::kMeta), noise), Contains("needs images on the CPU") && Contains("meta"));
   CHECK_THAT(refused(images.to_sparse(), noise), Contains("needs dense images"));
@@ -217,7 +218,8 @@ TEST_CASE("row numbers that do not fit are refused and nothing moves") {
   const at::Tensor before = noise.clone();
   CHECK_THAT(refusal_of([&] { (void)immiscible::permute_rows(noise, {0, 4}); }), Contains("from 0 to 3, got 4"));
   CHECK_THAT(refusal_of([&] { (void)immiscible::permute_rows(noise, {-1}); }), Contains("got -1"));
-  CHECK_THAT(refusal_of([&] { (void)immiscible::permute_rows(at::scalar_tensor(1.0f), {0}); }), Contains("without dimensions"));
+  CHECK_THAT(refusal_of([&] { (void)immiscible::permute_rows(at::scalar_tensor(1.0f), {0}); }),
+             Contains("without dimensions"));
   CHECK_THAT(refusal_of([&] { immiscible::permute_rows_(noise, {0, 1, 2, 2}); }), Contains("permutation of 4 rows"));
   CHECK_THAT(refusal_of([&] { immiscible::permute_rows_(noise, {0, 1, 2}); }), Contains("permutation of 4 rows"));
   CHECK(at::equal(noise, before));

@@ -55,7 +55,8 @@ inline labelled_images read_fashion_mnist(const std::string& folder, const std::
   labelled_images data;
   data.images = read_idx(stem + "-images-idx3-ubyte.gz", 3).unsqueeze(1).to(at::kFloat) / 255;
   data.labels = read_idx(stem + "-labels-idx1-ubyte.gz", 1).to(at::kLong);
-  if (data.images.size(0) != data.labels.size(0)) throw std::runtime_error("needs one label for each picture in " + folder);
+  if (data.images.size(0) != data.labels.size(0))
+    throw std::runtime_error("needs one label for each picture in " + folder);
   if (size == 14) data.images = at::avg_pool2d(data.images, {2, 2});
   return data;
 }

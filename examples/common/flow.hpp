@@ -53,9 +53,9 @@ inline torch::Tensor start_noise(std::vector<std::int64_t> shape, std::uint64_t 
   constexpr std::uint64_t evaluation_seed = 0x5EED;  // far from the seeds of trainings, which count from 0
   torch::Tensor noise = torch::empty(shape);
   const auto rows = static_cast<std::size_t>(shape[0]);
-  immiscible::normal_rows(evaluation_seed, set, 0,
-                          immiscible::matrix_view<float>(noise.data_ptr<float>(), rows,
-                                                         static_cast<std::size_t>(noise.numel()) / rows));
+  immiscible::normal_rows(
+      evaluation_seed, set, 0,
+      immiscible::matrix_view<float>(noise.data_ptr<float>(), rows, static_cast<std::size_t>(noise.numel()) / rows));
   return noise;
 }
 

@@ -68,7 +68,9 @@ class residual_mlp : public torch::nn::Cloneable<residual_mlp> {
 /// Group normalisation, SiLU and a 3x3 convolution twice, the time in between, and the input added: (B, C, H, W) -> same.
 class residual_block : public torch::nn::Cloneable<residual_block> {
  public:
-  residual_block(std::int64_t channels, std::int64_t time_size) : channels_(channels), time_size_(time_size) { reset(); }
+  residual_block(std::int64_t channels, std::int64_t time_size) : channels_(channels), time_size_(time_size) {
+    reset();
+  }
 
   void reset() override {
     const auto convolution = torch::nn::Conv2dOptions(channels_, channels_, 3).padding(1);
@@ -112,10 +114,10 @@ class small_unet : public torch::nn::Cloneable<small_unet> {
 
   /// x (B, 1, 28, 28), t (B) -> velocity (B, 1, 28, 28)
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& t) {
-    const torch::Tensor time = torch::silu(time_(time_features(t)));                      // (B, 4 c)
-    const torch::Tensor fine = before_->forward(in_(at::pixel_unshuffle(x, 2)), time);    // (B, c, 14, 14)
-    const torch::Tensor coarse = middle_->forward(down_(fine), time);                     // (B, 2 c, 7, 7)
-    const torch::Tensor risen = up_(at::upsample_nearest2d(coarse, {14, 14}));            // (B, c, 14, 14)
+    const torch::Tensor time = torch::silu(time_(time_features(t)));                    // (B, 4 c)
+    const torch::Tensor fine = before_->forward(in_(at::pixel_unshuffle(x, 2)), time);  // (B, c, 14, 14)
+    const torch::Tensor coarse = middle_->forward(down_(fine), time);                   // (B, 2 c, 7, 7)
+    const torch::Tensor risen = up_(at::upsample_nearest2d(coarse, {14, 14}));          // (B, c, 14, 14)
     const torch::Tensor h = after_->forward(fine + risen, time);
     return at::pixel_shuffle(out_(torch::silu(out_norm_(h))), 2);
   }

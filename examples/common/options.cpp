@@ -29,7 +29,9 @@ void add_options(CLI::App& app, trainer_options& o) {
   app.add_option("--candidates", o.candidates, "candidates per sample of --pairing nearest")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
-  app.add_option("--evaluations", o.evaluations, "points of the curve")->check(CLI::Range(1, 1000))->capture_default_str();
+  app.add_option("--evaluations", o.evaluations, "points of the curve")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   app.add_option("--jobs", o.jobs, "runs at once, one core each")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--out", o.out, "folder for the CSV file and the pictures")->capture_default_str();
   if (o.image_size == 0) return;

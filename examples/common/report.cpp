@@ -53,10 +53,10 @@ std::optional<comparison::reached> comparison::reach_target(const std::string& p
   for (std::size_t p = 0; p < curve.size(); ++p) {
     const double here = curve[p].quality.mean;
     if (metric_.better(*target_, here)) continue;
-    if (p == 0) return reached{curve[0].step, curve[0].seconds};
+    if (p == 0) return reached{curve[0].step, curve[0].seconds, true};
     const double before = curve[p - 1].quality.mean, part = (*target_ - before) / (here - before);
     return reached{curve[p - 1].step + part * (curve[p].step - curve[p - 1].step),
-                   curve[p - 1].seconds + part * (curve[p].seconds - curve[p - 1].seconds)};
+                   curve[p - 1].seconds + part * (curve[p].seconds - curve[p - 1].seconds), false};
   }
   return std::nullopt;
 }
@@ -82,18 +82,22 @@ std::vector<std::string> comparison::table_row(const std::string& pairing) const
   const auto own = reach_target(pairing), baseline = reach_target("none");
   if (!own) {
     cells.insert(cells.end(), {"not reached", "not reached"});
-  } else if (pairing == "none") {
-    cells.insert(cells.end(), {fixed(own->steps, 0), fixed(own->seconds, 1)});
-  } else {
-    cells.push_back(fixed(own->steps, 0) + " (" + fixed(baseline->steps / own->steps, 1) + "x fewer)");
-    cells.push_back(fixed(own->seconds, 1) + " (" + fixed(baseline->seconds / own->seconds, 1) + "x less)");
+    return cells;
+  }
+  const std::string bound = own->at_first_point ? "at most " : "";
+  cells.push_back(bound + fixed(own->steps, 0));
+  cells.push_back(bound + fixed(own->seconds, 1));
+  if (pairing != "none" && !baseline->at_first_point) {
+    cells[cells.size() - 2] += " (" + fixed(baseline->steps / own->steps, 1) + "x fewer)";
+    cells[cells.size() - 1] += " (" + fixed(baseline->seconds / own->seconds, 1) + "x less)";
   }
   return cells;
 }
 
 void comparison::print(std::ostream& out) const {
   std::vector<std::vector<std::string>> table(1, {"pairing"});
-  for (const std::size_t e : by_euler_steps()) table[0].push_back(std::to_string(options_.euler_steps[e]) + " Euler steps");
+  for (const std::size_t e : by_euler_steps())
+    table[0].push_back(std::to_string(options_.euler_steps[e]) + " Euler steps");
   if (!metric_.cross_check.empty()) table[0].push_back(metric_.cross_check);
   table[0].push_back("core seconds");
   if (target_) {
@@ -135,7 +139,7 @@ void comparison::print_gain_over_whole_run(std::ostream& out) const {
     const auto own = reach_target(pairing);
     if (pairing == "none" || !own) continue;
     out << "Against the baseline's whole run of " << options_.steps << " steps, " << pairing << " needs "
-        << fixed(options_.steps / own->steps, 1) << "x fewer steps and "
+        << (own->at_first_point ? "at least " : "") << fixed(options_.steps / own->steps, 1) << "x fewer steps and "
         << fixed(mean_curve("none").back().seconds / own->seconds, 1) << "x less time to that quality.\n";
   }
 }
@@ -181,8 +185,8 @@ bool comparison::draw_curves(const std::string& file, const std::string& title) 
   for (const std::string& pairing : options_.pairings) {
     script << '$' << pairing << " << END\n";
     for (const point& p : mean_curve(pairing)) {
-      script << p.step << ' ' << p.seconds << ' ' << p.quality.mean << ' ' << p.quality.mean - p.quality.deviation << ' '
-             << p.quality.mean + p.quality.deviation << '\n';
+      script << p.step << ' ' << p.seconds << ' ' << p.quality.mean << ' ' << p.quality.mean - p.quality.deviation
+             << ' ' << p.quality.mean + p.quality.deviation << '\n';
     }
     script << "END\n";
   }

@@ -56,6 +56,7 @@ class comparison {
   };
   struct reached {
     double steps, seconds;
+    bool at_first_point;  // so perhaps earlier
   };
 
   std::vector<const run*> runs_of(const std::string& pairing) const {
