@@ -35,6 +35,8 @@ const strain strains[] = {
     {"huge beside tiny", [](tests::random_source& draw, std::size_t,
                             std::size_t) { return (draw.below(2) != 0 ? 1e30 : 1e-30) * draw.uniform(); }},
     {"tiny", [](tests::random_source& draw, std::size_t, std::size_t) { return 1e-37 * draw.bell(); }},
+    {"fractions of what the fixed point holds as it is",
+     [](tests::random_source& draw, std::size_t, std::size_t) { return 0x1.8p24 + 10 * draw.uniform(); }},
     {"of every magnitude",
      [](tests::random_source& draw, std::size_t, std::size_t) {
        return std::ldexp(draw.uniform() - 0.5, static_cast<int>(draw.below(120)) - 60);
@@ -70,6 +72,24 @@ TEMPLATE_TEST_CASE("both starts reach the same total", "", float, std::int32_t) 
       INFO(name << ", m = " << m);
       const auto cost = converted<TestType>(make(150, m, m));
       CHECK(jonker_volgenant(cost).total_cost == jonker_volgenant(cost, warm_start::column_means).total_cost);
+    }
+  }
+}
+
+TEST_CASE("32-bit integers of the whole range are solved exactly") {
+  for (const std::size_t n : {31u, 40u, 100u}) {
+    for (const std::size_t m : {n, n + 5}) {
+      for (const std::int64_t step : {1, 3, 1 << 20}) {
+        INFO("n = " << n << ", m = " << m << ", step " << step);
+        tests::random_source draw(n + m);
+        const auto cost = tests::make_matrix<std::int32_t>(n, m, [&](auto, auto) {
+          return (draw.below(std::int64_t{1} << 32) - (std::int64_t{1} << 31)) / step * step;
+        });
+        CHECK(tests::is_proved(cost, jonker_volgenant(cost)));
+        const auto near =
+            tests::make_matrix<std::int32_t>(n, m, [&](auto, auto) { return 2147483647 - draw.below(90); });
+        CHECK(tests::is_proved(near, jonker_volgenant(near)));
+      }
     }
   }
 }
