@@ -59,14 +59,19 @@
 
 // The targets compiled here: the one that the compiler's flags allow unasked, if it has vectors of a fixed size, and the
 // better ones of AVX2 and AVX-512. A few suffice; each costs compile time. Where the flags allow SVE, NEON serves.
+#if defined(HWY_NEON_WITHOUT_AES)  // Highway 1.0.4 and newer
+#define IMMISCIBLE_HIGHWAY_LAST_NEON HWY_NEON_WITHOUT_AES
+#else
+#define IMMISCIBLE_HIGHWAY_LAST_NEON HWY_NEON
+#endif
 #if HWY_ARCH_X86 && HWY_STATIC_TARGET != HWY_SCALAR && HWY_STATIC_TARGET != HWY_EMU128
 #define IMMISCIBLE_SIMD_STATIC 1
-#elif HWY_ARCH_ARM_A64 && HWY_STATIC_TARGET == HWY_NEON
+#elif HWY_ARCH_ARM_A64 && HWY_STATIC_TARGET >= HWY_NEON && HWY_STATIC_TARGET <= IMMISCIBLE_HIGHWAY_LAST_NEON
 #define IMMISCIBLE_SIMD_STATIC 1
 #else
 #define IMMISCIBLE_SIMD_STATIC 0
 #endif
-#if HWY_ARCH_ARM_A64 && HWY_STATIC_TARGET != HWY_NEON && !defined(IMMISCIBLE_HIGHWAY_WAS_LOADED)
+#if HWY_ARCH_ARM_A64 && !IMMISCIBLE_SIMD_STATIC && !defined(IMMISCIBLE_HIGHWAY_WAS_LOADED)
 #define IMMISCIBLE_SIMD_NEON 1
 #else
 #define IMMISCIBLE_SIMD_NEON 0
@@ -115,18 +120,16 @@
 #include <hwy/ops/set_macros-inl.h>
 #endif  // IMMISCIBLE_HIGHWAY_WAS_LOADED
 
-#if HWY_STATIC_TARGET == HWY_SCALAR || HWY_STATIC_TARGET == HWY_EMU128
-#define IMMISCIBLE_SIMD_NAMESPACE built_for_any
-#elif HWY_STATIC_TARGET == HWY_SSSE3 || HWY_STATIC_TARGET == HWY_SSE4
-#define IMMISCIBLE_SIMD_NAMESPACE built_for_sse4
-#elif HWY_STATIC_TARGET == HWY_AVX2
-#define IMMISCIBLE_SIMD_NAMESPACE built_for_avx2
+#if !HWY_ARCH_X86
+#define IMMISCIBLE_SIMD_NAMESPACE built_with_simd
 #elif HWY_STATIC_TARGET < HWY_AVX2
 #define IMMISCIBLE_SIMD_NAMESPACE built_for_avx512
-#elif HWY_STATIC_TARGET == HWY_NEON
-#define IMMISCIBLE_SIMD_NAMESPACE built_for_neon
+#elif HWY_STATIC_TARGET == HWY_AVX2
+#define IMMISCIBLE_SIMD_NAMESPACE built_for_avx2
+#elif HWY_STATIC_TARGET <= HWY_SSSE3
+#define IMMISCIBLE_SIMD_NAMESPACE built_for_sse4
 #else
-#define IMMISCIBLE_SIMD_NAMESPACE built_for_other_simd
+#define IMMISCIBLE_SIMD_NAMESPACE built_for_any
 #endif
 
 #define IMMISCIBLE_SIMD_STATIC_VERSION(function) nullptr
