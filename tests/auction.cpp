@@ -54,6 +54,7 @@ bool keeps_its_promise(const matrix<Cost>& cost, const auction_options& options,
   const double optimum = tests::simple_least_total(cost);
   const auto n = static_cast<double>(cost.rows);
   const double slack = 1e-12 * n * (tests::largest_cost(cost) + epsilon);
+  if (!(answer.lower_bound <= answer.total_cost)) return tests::broken("the lower bound is above the total");
   if (!(answer.lower_bound <= optimum + slack)) return tests::broken("the lower bound is above the optimum");
   if (!(optimum <= answer.total_cost + slack)) return tests::broken("cheaper than the optimum");
   if (!(answer.total_cost <= optimum + n * epsilon + slack)) return tests::broken("more than n epsilon too dear");

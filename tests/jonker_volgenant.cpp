@@ -180,6 +180,17 @@ TEMPLATE_TEST_CASE("the same costs give the same answer, whatever the workspace 
   }
 }
 
+TEST_CASE("the automatic start takes the lists where they serve, the simple start never") {
+  const auto cost = converted<float>(tests::rows_alike(64, 64, 1));
+  for (const warm_start start : starts) {
+    immiscible::jonker_volgenant_workspace<float> workspace;
+    immiscible::assignment answer;
+    jonker_volgenant(immiscible::batch<float>(cost.view()), answer, workspace, start);
+    const bool has_lists = immiscible::detail::best_target() != immiscible::detail::simd_target::portable;
+    CHECK(workspace.lists.price.empty() == !(has_lists && start == warm_start::automatic));
+  }
+}
+
 TEMPLATE_TEST_CASE("rows may stand apart in memory, and what lies between is not read", "", float, double) {
   const auto cost = converted<TestType>(tests::rows_alike(31, 45, 3));
   const auto expected = jonker_volgenant(cost);
