@@ -190,8 +190,9 @@ TEST_CASE("nearest_noise names k, shapes and values that do not fit") {
                 [&] { nearest_noise(spoiled(images, 1, 2, nan_f), samples(6, 4), 2); }));
   CHECK(refuses(name + "needs finite candidates, got infinity in row 5, value 3",
                 [&] { nearest_noise(images, spoiled(samples(6, 4), 5, 3, inf_f), 2); }));
-  CHECK_THROWS_WITH(nearest_noise(images, spoiled(samples(6, 4), 5, 3, 7e4f), 2, cost_function::published),
-                    Catch::StartsWith(name + "needs candidates within the range of fp16") && Catch::EndsWith("in row 5"));
+  CHECK_THROWS_WITH(
+      nearest_noise(images, spoiled(samples(6, 4), 5, 3, 7e4f), 2, cost_function::published),
+      Catch::StartsWith(name + "needs candidates within the range of fp16") && Catch::EndsWith("in row 5"));
   CHECK_THROWS_WITH(nearest_noise(images, spoiled(samples(6, 4), 5, 3, 1e30f), 2),
                     Catch::StartsWith(name + "needs samples whose squared"));
 }
