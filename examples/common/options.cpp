@@ -2,9 +2,11 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <stdexcept>
 
 namespace examples {
 
@@ -60,6 +62,11 @@ int run_program(const std::string& name, const std::string& description, int arg
   add_options(app, options);
   try {
     app.parse(argc, argv);
+    for (const std::string& pairing : options.pairings) {
+      if (std::count(options.pairings.begin(), options.pairings.end(), pairing) > 1) {
+        throw std::invalid_argument("--pairing: needs each pairing once, got " + pairing + " twice");
+      }
+    }
     std::filesystem::create_directories(options.out);
     program();
     return 0;

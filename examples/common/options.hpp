@@ -3,6 +3,7 @@
 
 #include <immiscible/assign.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <thread>
@@ -18,9 +19,9 @@ struct trainer_options {
   std::vector<int> euler_steps = {4, 10, 50};             ///< of the sampler; the curve is drawn for the first
   int candidates = 4;                                     ///< of pairing `nearest`
   int evaluations = 16;                                   ///< points of the curve
-  int jobs = static_cast<int>(std::thread::hardware_concurrency());  ///< runs at once, one core each
-  std::string out;                                                   ///< folder of what is written
-  int image_size = 0;                                                ///< 14 or 28; 0: not a trainer on images
+  int jobs = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));  ///< runs at once, one core each
+  std::string out;                                                                 ///< folder of what is written
+  int image_size = 0;  ///< 14 or 28; 0: not a trainer on images
   std::string data_dir = "/usr/share/datasets/fashion-mnist";
 };
 
