@@ -234,7 +234,7 @@ bool draw_paths(const std::string& file, const trainer_options& options, const c
       const task& t = shown.tasks[column * shown_paths];
       int failures = 0;
       for (const bool good : {true, false}) {
-        script << (good ? "$good << END\n" : "$bad << END\n9 9\n\n");
+        script << (good ? "$good" : "$bad") << " << END\n9 9\n\n";  // outside: no block is ever empty
         for (std::size_t i = column * shown_paths; i < (column + 1) * shown_paths; ++i) {
           const float* p = paths.data() + i * path_size;
           if (succeeds(p, t) != good) continue;
