@@ -18,6 +18,8 @@ struct int_block {
 
   vector part[parts];
 
+  HWY_INLINE int_block() {}  // the implicit one has no target attributes with GCC on ARM
+
   static HWY_INLINE int_block load(const std::int32_t* from) {
     int_block b;
     for (std::size_t k = 0; k < parts; ++k) b.part[k] = hn::LoadU(tag(), from + k * lanes);
