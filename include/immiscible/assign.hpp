@@ -156,9 +156,9 @@ void solve(const batch<Scalar>& cost, const assign_options& options, assignment&
 /// Image i gets noise i.
 template <class Scalar>
 void keep_order(const batch<Scalar>& images, const batch<Scalar>& noise, cost_function function,
-                std::vector<Scalar>& costs, assignment& out) {
-  nearest_noise_into(images, batch<Scalar>(noise.data(), images.rows(), noise.columns(), noise.stride()), 1, function,
-                     costs, out);
+                assign_workspace<Scalar>& workspace, assignment& out) {
+  const batch<Scalar> first(noise.data(), images.rows(), noise.columns(), noise.stride());
+  nearest_noise_into(images, first, 1, function, workspace.image_norms, workspace.noise_norms, workspace.cost, out);
   out.lower_bound = -std::numeric_limits<double>::infinity();
   out.status = status::feasible;
 }
@@ -177,11 +177,12 @@ void assign(const batch<Scalar>& images, const batch<Scalar>& noise, const assig
   detail::require_half_range("assign", "images", options.cost, images);
   detail::require_half_range("assign", "noise", options.cost, noise);
   if (options.method == method::nearest) {
-    detail::nearest_noise_into(images, noise, options.candidates, options.cost, workspace.cost, out);
+    detail::nearest_noise_into(images, noise, options.candidates, options.cost, workspace.image_norms,
+                               workspace.noise_norms, workspace.cost, out);
     return;
   }
   if (options.method == method::none) {
-    detail::keep_order(images, noise, options.cost, workspace.cost, out);
+    detail::keep_order(images, noise, options.cost, workspace, out);
     return;
   }
   workspace.cost.resize(images.rows() * noise.rows());

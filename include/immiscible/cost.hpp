@@ -146,9 +146,8 @@ void scaled_product(const batch<Scalar>& images, const batch<Scalar>& noise, Sca
 
 /// One row of costs from its row of products -x.e (in `row`, changed in place).
 template <class Scalar>
-void cost_from_products(cost_function function, double image_norm, const std::vector<double>& noise_norms,
+void cost_from_products(cost_function function, double image_norm, const double* noise_norms, std::size_t m,
                         Scalar* row) {
-  const std::size_t m = noise_norms.size();
   switch (function) {
     case cost_function::squared_l2:
     case cost_function::l2:
@@ -251,7 +250,7 @@ void pairwise_cost(const Images& images_like, const Noise& noise_like, cost_func
   detail::for_row_blocks(images.rows(), threads, [&](std::size_t first, std::size_t last) {
     detail::scaled_product(images, noise, Scalar(-1), first, last, out);
     for (std::size_t i = first; i < last; ++i) {
-      detail::cost_from_products(function, image_norms[i], noise_norms, out.row(i));
+      detail::cost_from_products(function, image_norms[i], noise_norms.data(), noise_norms.size(), out.row(i));
     }
   });
 }

@@ -38,9 +38,26 @@ assignment nearest_noise(const Images& images, const Candidates& candidates, std
 
 namespace detail {
 
+/// Costs of one image with k candidates. Each product is summed in the same order, so equal candidates cost the same.
+template <class Scalar>
+void candidate_costs(const batch<Scalar>& image, const batch<Scalar>& own, cost_function function, double image_norm,
+                     const double* own_norms, Scalar* costs) {
+  const std::size_t k = own.rows();
+  if (function == cost_function::published) {
+    pairwise_cost(image, own, function, matrix_view<Scalar>(costs, 1, k));
+    return;
+  }
+  const auto d = static_cast<Eigen::Index>(own.columns());
+  const Eigen::Map<const row_vector<Scalar>> x(image.data(), d);
+  for (std::size_t c = 0; c < k; ++c) costs[c] = -x.dot(Eigen::Map<const row_vector<Scalar>>(own.row(c), d));
+  cost_from_products(function, image_norm, own_norms, k, costs);
+}
+
+/// Needs checked samples and the squared norms of their rows.
 template <class Scalar>
 void nearest_noise_into(const batch<Scalar>& images, const batch<Scalar>& candidates, std::size_t k,
-                        cost_function function, std::vector<Scalar>& costs, assignment& out) {
+                        cost_function function, const std::vector<double>& image_norms,
+                        const std::vector<double>& candidate_norms, std::vector<Scalar>& costs, assignment& out) {
   const std::size_t n = images.rows(), d = images.columns();
   out.noise_of_image.resize(n);
   out.image_price.clear();
@@ -52,7 +69,7 @@ void nearest_noise_into(const batch<Scalar>& images, const batch<Scalar>& candid
   for (std::size_t i = 0; i < n; ++i) {
     const batch<Scalar> image(images.row(i), 1, d, images.stride());
     const batch<Scalar> own(candidates.row(i * k), k, d, candidates.stride());
-    pairwise_cost(image, own, function, matrix_view<Scalar>(costs.data(), 1, k));
+    candidate_costs(image, own, function, image_norms[i], candidate_norms.data() + i * k, costs.data());
     std::size_t best = 0;
     for (std::size_t c = 1; c < k; ++c) best = costs[c] < costs[best] ? c : best;
     out.noise_of_image[i] = static_cast<std::int32_t>(i * k + best);
@@ -85,7 +102,7 @@ assignment nearest_noise(const Images& images_like, const Candidates& candidates
   detail::require_half_range(name, "candidates", function, candidates);
   assignment out;
   std::vector<scalar> costs;
-  detail::nearest_noise_into(images, candidates, k, function, costs, out);
+  detail::nearest_noise_into(images, candidates, k, function, image_norms, candidate_norms, costs, out);
   return out;
 }
 
