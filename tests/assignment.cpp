@@ -115,6 +115,14 @@ TEST_CASE("is_optimal asks of noises left over that their price is the highest, 
   CHECK_FALSE(is_optimal(cheaper.view(), immiscible::assignment{{0}, {1}, {2, 0}, 3, 3, status::optimal}));
 }
 
+TEST_CASE("is_optimal believes no price that is no number, of a noise left over either") {
+  for (std::size_t j = 0; j < 3; ++j) {
+    auto answer = wide_answer<double>();
+    answer.noise_price[j] = tests::not_a_number<double>;
+    CHECK_FALSE(is_optimal(wide<double>().view(), answer));
+  }
+}
+
 TEST_CASE("is_optimal never believes in a forbidden pair, whatever the prices") {
   const auto cost = from_rows<double>(2, {infinity, infinity, 1, 2});
   immiscible::assignment answer{{0, 1}, {infinity, 1}, {0, 1}, infinity, infinity, status::optimal};

@@ -108,5 +108,7 @@ TEST_CASE("views that cannot exist are refused, and the message says why") {
   CHECK_THROWS_WITH(matrix_view<float>(nullptr, 1, 2),
                     "immiscible::matrix_view: needs data, got a null pointer for shape [1, 2]");
   CHECK_THROWS_AS(matrix_view<float>(&x, huge, huge), std::invalid_argument);
+  CHECK_THROWS_AS(matrix_view<float>(&x, std::size_t{1} << 61, 1), std::invalid_argument);  // 2^63 bytes
+  CHECK_NOTHROW(matrix_view<float>(&x, (std::size_t{1} << 61) - 1, 1));
   CHECK_THROWS_AS(matrix_view<double>(nullptr, huge / 8 + 1, 1, 1), std::invalid_argument);
 }
