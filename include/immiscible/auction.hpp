@@ -54,7 +54,8 @@ struct auction_workspace {
 /// @param cost     [n, m] row-major, host, n <= m (anything `as_batch` takes); +infinity forbids a pair.
 /// @param options  tolerance > 0, or epsilon > 0; finite.
 /// @return         as `jonker_volgenant`, but with status::feasible, the prices reached, and lower_bound <= optimum <=
-///                 total_cost <= optimum + n epsilon; status::optimal where the problem was solved exactly.
+///                 total_cost <= optimum + n epsilon; status::optimal where the problem was solved exactly. Integer
+///                 prices are rounded down, so for integer costs the bound may be up to n + m lower still.
 /// @throws std::invalid_argument  a tolerance that is not positive and finite, a negative or infinite epsilon, n > m, or a
 ///                                cost that is NaN or -infinity.
 ///

@@ -45,7 +45,7 @@ struct jonker_volgenant_workspace {
 ///                                so large that their sum overflows.
 ///
 /// Exactness:   integer costs by exact arithmetic; float and double costs with prices in double, whose rounding is relative
-///              2^-50 of the largest cost.
+///              2^-48 of the largest cost.
 /// Cost:        O(n^2 m) at worst; on image-noise costs about one pass over the matrix. O(n + m) extra memory.
 /// Determinism: the same answer every time. Among several optima the choice is fixed by the order of rows and columns;
 ///              constant costs give the identity.
