@@ -14,6 +14,11 @@ write_basic_package_version_file(
   ${CMAKE_CURRENT_BINARY_DIR}/immiscible-config-version.cmake COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/immiscible-config.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/immiscible-config-version.cmake DESTINATION ${package_dir})
+install(FILES cmake/onednn.cmake DESTINATION ${package_dir} RENAME immiscible-onednn.cmake)
 
 configure_file(cmake/immiscible.pc.in immiscible.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/immiscible.pc DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig)
+if(TARGET immiscible_onednn)
+  configure_file(cmake/immiscible-onednn.pc.in immiscible-onednn.pc @ONLY)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/immiscible-onednn.pc DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig)
+endif()

@@ -28,6 +28,13 @@ enum class status {
   infeasible  ///< no matching exists: +infinity costs forbid every one
 };
 
+/// In what the costs are computed from the samples.
+enum class precision {
+  full,      ///< the samples' own type
+  int8,      ///< samples rounded to bytes, the product of matrices in integers: several times faster (needs oneDNN)
+  automatic  ///< int8 where it is available and keeps the choice as good, otherwise full
+};
+
 /// One noise for each image, with the prices that bound how much better another choice could be.
 ///
 /// @tparam Price  double for floating-point costs, std::int64_t for integer costs (then the proof is exact arithmetic).
@@ -39,6 +46,7 @@ struct basic_assignment {
   double total_cost = 0;                     ///< sum of the costs of the pairs, in the units of the cost
   double lower_bound = 0;                    ///< no matching costs less; -infinity when the method knows none
   immiscible::status status = immiscible::status::optimal;
+  immiscible::precision precision = immiscible::precision::full;  ///< what `assign` chose; full or int8
 };
 
 using assignment = basic_assignment<double>;

@@ -8,7 +8,9 @@
 
 #include <immiscible/batch.hpp>
 #include <immiscible/detail/half.hpp>
+#include <immiscible/detail/onednn.hpp>
 #include <immiscible/detail/parallel.hpp>
+#include <immiscible/detail/sample_statistics.hpp>
 
 #include <Eigen/Core>
 
@@ -40,8 +42,9 @@ enum class cost_function {
 /// @throws std::invalid_argument  shapes that do not fit, a value that is not finite (the row is named), or values so large
 ///                                that a cost overflows; `out` is unchanged then.
 ///
-/// Cost: 2 n m d operations in the matrix product (Eigen; compile with -march=... for its wide kernels), O(n + m) memory
-/// besides Eigen's packing buffers. `published`: n m d element operations, about 20 times slower.
+/// Cost: 2 n m d operations in the matrix product (float with `immiscible::onednn` linked: oneDNN's; otherwise Eigen's, and
+/// then compile with -march=... for its wide kernels), O(n + m) memory besides packing buffers. `published`: n m d element
+/// operations, about 20 times slower.
 /// Reference: Li et al., Immiscible Diffusion, NeurIPS 2024, section 3, and its released code for `published`.
 template <class Images, class Noise, class Scalar>
 void pairwise_cost(const Images& images, const Noise& noise, cost_function function, const matrix_view<Scalar>& out,
@@ -99,18 +102,39 @@ void require_finite(const char* function, const char* name, const batch<Scalar>&
   }
 }
 
-/// |x_i|^2 of every row, in double.
+inline namespace IMMISCIBLE_SIMD_NAMESPACE {
+
+/// |x_i|^2 of every row, in double, and (float) the range of all values.
 ///
 /// @throws std::invalid_argument  a value is not finite (found by its norm; only then is the row searched).
 template <class Scalar>
-void squared_norms(const char* function, const char* name, const batch<Scalar>& samples, std::vector<double>& out) {
+sample_range squared_norms(const char* function, const char* name, const batch<Scalar>& samples,
+                           std::vector<double>& out) {
   out.resize(samples.rows());
-  for (std::size_t i = 0; i < samples.rows(); ++i) {
-    const Eigen::Map<const row_vector<Scalar>> row(samples.row(i), static_cast<Eigen::Index>(samples.columns()));
-    out[i] = row.template cast<double>().squaredNorm();
-    if (!std::isfinite(out[i])) require_finite(function, name, samples);
+  sample_range range;
+  if (samples.empty()) {
+    std::fill(out.begin(), out.end(), 0.0);
+    return range;
   }
+  statistics_function* const statistics_of_row = statistics_of_row_for(best_target());
+  for (std::size_t i = 0; i < samples.rows(); ++i) {
+    if constexpr (std::is_same<Scalar, float>::value) {
+      const row_statistics row = statistics_of_row(samples.row(i), samples.columns());
+      out[i] = row.squares;
+      range.least = i == 0 ? row.least : std::min(range.least, row.least);
+      range.most = i == 0 ? row.most : std::max(range.most, row.most);
+    } else {
+      const Eigen::Map<const row_vector<Scalar>> row(samples.row(i), static_cast<Eigen::Index>(samples.columns()));
+      out[i] = row.squaredNorm();
+    }
+    if (!std::isfinite(out[i])) require_finite(function, name, samples);
+    range.mean_square += out[i];
+  }
+  range.mean_square /= static_cast<double>(samples.rows()) * static_cast<double>(samples.columns());
+  return range;
 }
+
+}  // namespace IMMISCIBLE_SIMD_NAMESPACE
 
 /// Throws unless images [n, d] and noise [m, d] have the same d.
 template <class Scalar>
@@ -136,13 +160,26 @@ void require_costs_fit(const char* function, const std::vector<double>& image_no
   }
 }
 
+inline namespace IMMISCIBLE_PRODUCT_NAMESPACE {
+
 /// out = factor * X E^T on rows `first` ... `last` - 1 of the images.
 template <class Scalar>
 void scaled_product(const batch<Scalar>& images, const batch<Scalar>& noise, Scalar factor, std::size_t first,
                     std::size_t last, const matrix_view<Scalar>& out) {
+#ifdef IMMISCIBLE_ONEDNN
+  if constexpr (std::is_same<Scalar, float>::value) {
+    if (first < last && !noise.empty()) {
+      onednn_product(last - first, noise.rows(), images.columns(), factor, images.row(first), images.stride(),
+                     noise.data(), noise.stride(), out.row(first), out.stride());
+      return;
+    }
+  }
+#endif
   eigen_rows(out, first, last).noalias() =
       factor * (eigen_rows(images, first, last) * eigen_rows(noise, 0, noise.rows()).transpose());
 }
+
+}  // namespace IMMISCIBLE_PRODUCT_NAMESPACE
 
 /// One row of costs from its row of products -x.e (in `row`, changed in place).
 template <class Scalar>

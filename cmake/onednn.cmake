@@ -1,0 +1,21 @@
+# Makes the target `immiscible::onednn` where oneDNN (Debian: libdnnl-dev) is found: link it beside immiscible::immiscible and
+# products of matrices go through oneDNN, in float at any compiler flags and in bytes (precision::int8). Used by the build of
+# the library and by its installed package. Without oneDNN there is no such target; the library itself needs none.
+#
+# oneDNN's own package file is not used: it asks for OpenCL.
+if(NOT TARGET immiscible_onednn)
+  find_path(IMMISCIBLE_ONEDNN_HEADERS oneapi/dnnl/dnnl.h)
+  find_library(IMMISCIBLE_ONEDNN_LIBRARY dnnl)
+  mark_as_advanced(IMMISCIBLE_ONEDNN_HEADERS IMMISCIBLE_ONEDNN_LIBRARY)
+  if(IMMISCIBLE_ONEDNN_HEADERS AND IMMISCIBLE_ONEDNN_LIBRARY)
+    add_library(immiscible_onednn INTERFACE)
+    add_library(immiscible::onednn ALIAS immiscible_onednn)
+    target_include_directories(immiscible_onednn SYSTEM INTERFACE ${IMMISCIBLE_ONEDNN_HEADERS})
+    target_compile_definitions(immiscible_onednn INTERFACE IMMISCIBLE_ONEDNN)
+    target_link_libraries(immiscible_onednn INTERFACE immiscible::immiscible ${IMMISCIBLE_ONEDNN_LIBRARY})
+    file(STRINGS ${IMMISCIBLE_ONEDNN_HEADERS}/oneapi/dnnl/dnnl_config.h runtime REGEX "define DNNL_CPU_RUNTIME .*OMP")
+    if(runtime)  # the number of threads is OpenMP's
+      target_link_libraries(immiscible_onednn INTERFACE gomp)
+    endif()
+  endif()
+endif()

@@ -1,0 +1,79 @@
+// One pass over samples: the squared norm of each row, in double, and the least and greatest value.
+#pragma once
+
+#include <immiscible/detail/simd_dispatch.hpp>
+
+#include <algorithm>
+#include <cstddef>
+
+namespace immiscible {
+namespace detail {
+
+constexpr std::size_t statistics_lanes = 16;  // partial sums, whatever the vectors: the same bits from all of them
+
+/// The least and the greatest of all values of a batch, and their mean square.
+struct sample_range {
+  float least = 0, most = 0;
+  double mean_square = 0;
+};
+
+/// Of one row.
+struct row_statistics {
+  double squares;  ///< sum of squares; not finite where a value is not
+  float least, most;
+};
+
+/// 16 partial sums, added up in an order that does not depend on the processor.
+inline double sum_of_lanes(double* lane) {
+  for (std::size_t width = statistics_lanes / 2; width > 0; width /= 2) {
+    for (std::size_t k = 0; k < width; ++k) lane[k] += lane[k + width];
+  }
+  return lane[0];
+}
+
+/// Adds the values behind the last whole group of 16. The product of two floats is exact in double: no rounding to differ.
+inline void finish_statistics(const float* rest, std::size_t count, double* lane, row_statistics& out) {
+  for (std::size_t k = 0; k < count; ++k) {
+    lane[k] += static_cast<double>(rest[k]) * static_cast<double>(rest[k]);
+    out.least = std::min(out.least, rest[k]);
+    out.most = std::max(out.most, rest[k]);
+  }
+  out.squares = sum_of_lanes(lane);
+}
+
+/// Statistics of d >= 1 values, in ordinary C++.
+inline row_statistics statistics_of_row_portable(const float* row, std::size_t d) {
+  double lane[statistics_lanes] = {};
+  row_statistics out{0, row[0], row[0]};
+  const std::size_t whole = d / statistics_lanes * statistics_lanes;
+  for (std::size_t j = 0; j < whole; ++j) {
+    lane[j % statistics_lanes] += static_cast<double>(row[j]) * static_cast<double>(row[j]);
+    out.least = std::min(out.least, row[j]);
+    out.most = std::max(out.most, row[j]);
+  }
+  finish_statistics(row + whole, d - whole, lane, out);
+  return out;
+}
+
+}  // namespace detail
+}  // namespace immiscible
+
+#if IMMISCIBLE_SIMD
+#define IMMISCIBLE_SIMD_INCLUDE <immiscible/detail/sample_statistics-inl.hpp>
+#include <immiscible/detail/simd_foreach.hpp>
+#endif
+
+namespace immiscible {
+namespace detail {
+inline namespace IMMISCIBLE_SIMD_NAMESPACE {
+
+using statistics_function = row_statistics(const float* row, std::size_t d);
+
+/// The version compiled for `target`; the bits do not depend on it.
+inline statistics_function* statistics_of_row_for(simd_target target) {
+  return IMMISCIBLE_SIMD_CHOOSE(target, statistics_of_row, statistics_of_row_portable);
+}
+
+}  // namespace IMMISCIBLE_SIMD_NAMESPACE
+}  // namespace detail
+}  // namespace immiscible
