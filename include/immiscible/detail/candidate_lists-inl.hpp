@@ -25,10 +25,18 @@ class candidate_lists {
     w_.chosen.resize(fixed.padded() + list_block);
   }
 
-  /// Reads row i and makes both of its lists.
-  void build(std::size_t i) {
-    build_long_list(i);
+  /// Reads row i for the first time and makes both of its lists. @return false: its costs do not suit the fixed point
+  bool build_first(std::size_t i) {
+    build_long_list<true>(i);
+    if (!fixed_.in_range()) return false;
     build_short_list(i);
+    return true;
+  }
+
+  /// Row i will be looked at soon.
+  void prefetch(std::size_t i) const {
+    hwy::Prefetch(short_cost(i));
+    hwy::Prefetch(short_column(i));
   }
 
   /// The two least reduced costs of row i, from its short list; the list is built again when it has expired.
@@ -65,14 +73,18 @@ class candidate_lists {
     return small.sum();
   }
 
-  /// Builds row i's long list from its costs and today's prices.
+  /// Builds row i's long list from its costs and today's prices; the first time from the start prices, which is one pass less.
+  template <bool First>
   void build_long_list(std::size_t i) {
-    const int_block group_least = fixed_.template quantise<true>(i);
+    const int_block group_least = fixed_.template quantise<!First, First>(i);
     const Cost* const next_row = cost_.row(std::min(i + 1, n_ - 1));  // on its way to the cache meanwhile
     const std::int32_t* const fixed = w_.fixed.data();
-    const std::int32_t* const reduced = w_.reduced.data();
+    const std::int32_t* const reduced = First ? fixed : w_.reduced.data();
     const std::int32_t least = group_least.least();
-    std::int32_t width = std::max(fixed_.units(list_policy(n_).long_list_width), group_gap(group_least, least));
+    if (First && !fixed_.in_range()) return;
+    const list_policy policy(n_);
+    std::int32_t width =
+        std::max(fixed_.units(policy.long_list_width), policy.long_list_gaps * group_gap(group_least, least));
     width = std::min(width, list_fixed_limit);
     std::size_t count = choose_columns(reduced, least + width, next_row);
     for (int tries = 0; count > list_long_length && width > 0; ++tries) {
@@ -143,7 +155,7 @@ class candidate_lists {
       }
       const std::int32_t least = group_least.least();
       if (least > w_.long_bound[i] && !rebuilt) {
-        build_long_list(i);
+        build_long_list<false>(i);
         continue;
       }
       write_short_list(i, reduced, length, least, group_gap(group_least, least));
@@ -189,18 +201,18 @@ class candidate_lists {
     const std::int32_t* column = w_.short_column.data() + i * list_short_length;
     const int_block r = int_block::load(cost) - int_block::look_up(w_.price.data(), column);
     const int_block::tag tag;
+    two_least_lanes<int_block::tag> lanes{r.part[0], hn::Set(tag, std::numeric_limits<std::int32_t>::max())};
+    for (std::size_t k = 1; k < int_block::parts; ++k) lanes.take({r.part[k], lanes.second});
+    const auto least = two_least_of(tag, lanes);
     two_least found;
-    found.best = r.least();
-    std::size_t place = list_block, equal = 0;
-    auto second = hn::Set(tag, std::numeric_limits<std::int32_t>::max());
+    found.best = hn::GetLane(least.best);
+    found.second = hn::GetLane(least.second);
+    const auto best = hn::Set(tag, found.best);
+    std::size_t place = 0;
     for (std::size_t k = int_block::parts; k-- > 0;) {
-      const auto is_best = hn::Eq(r.part[k], hn::Set(tag, found.best));
-      const std::size_t hits = hn::CountTrue(tag, is_best);
-      if (hits > 0) place = k * int_block::lanes + static_cast<std::size_t>(hn::FindFirstTrue(tag, is_best));
-      equal += hits;
-      second = hn::Min(second, hn::IfThenElse(is_best, second, r.part[k]));
+      const auto here = hn::FindFirstTrue(tag, hn::Eq(r.part[k], best));
+      if (here >= 0) place = k * int_block::lanes + static_cast<std::size_t>(here);
     }
-    found.second = equal > 1 ? found.best : hn::GetLane(hn::MinOfLanes(tag, second));
     found.column = column[place];
     found.cost = cost[place];
     return found;

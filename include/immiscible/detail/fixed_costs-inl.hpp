@@ -39,12 +39,12 @@ static double largest_in_row(const Cost* row, std::size_t m) {
   return largest;
 }
 
-/// max |c|; +infinity if a cost is not finite.
+/// max |c| of every `step`th row; +infinity if a cost there is not finite.
 template <class Cost>
-static double largest_magnitude_simd(const batch<Cost>& cost) {
+static double largest_magnitude_simd(const batch<Cost>& cost, std::size_t step) {
   double largest = 0;
   if (std::is_same<Cost, std::int16_t>::value) return 32768;  // near enough: the fixed point holds them as they are
-  for (std::size_t i = 0; i < cost.rows(); ++i) {
+  for (std::size_t i = 0; i < cost.rows(); i += step) {
     largest = std::max(largest, largest_in_row(cost.row(i), cost.columns()));
   }
   return largest;
@@ -59,7 +59,8 @@ class fixed_costs {
         w_(problem.work),
         n_(problem.cost.rows()),
         padded_((n_ + list_block - 1) / list_block * list_block),
-        scale_(fixed_point_scale(problem.largest, std::is_integral<Cost>::value)) {
+        scale_(fixed_point_scale(problem.largest, std::is_integral<Cost>::value) * (problem.sampled ? 0.5 : 1.0)),
+        most_bits_(bits_of(static_cast<float>(list_cost_limit / scale_))) {
     prepare();
     sample_columns(list_policy(n_));
     sinkhorn_half_step(list_policy(n_));
@@ -80,8 +81,9 @@ class fixed_costs {
     return static_cast<std::int32_t>(std::min(std::max(value, 1.0), static_cast<double>(list_fixed_limit)));
   }
 
-  /// fixed = q of row i; with `Reduce` also reduced = r of row i. Returns the least of 16 interleaved groups of it.
-  template <bool Reduce>
+  /// fixed = q of row i; with `Reduce` also reduced = r of row i. Returns the least of 16 interleaved groups of it. With
+  /// `Check` a float cost beyond the limits of the fixed point, or not finite, makes `in_range` false.
+  template <bool Reduce, bool Check = false>
   int_block quantise(std::size_t i) {
     const Cost* const row = cost_.row(i);
     const std::int32_t* const start = w_.start_price.data();
@@ -90,9 +92,12 @@ class fixed_costs {
     std::int32_t* const reduced = w_.reduced.data();
     const auto scale = hn::Set(float_tag(), static_cast<float>(scale_));
     const std::size_t whole = n_ / list_block * list_block;
+    check_tail<Check>(row, whole);
     for (std::size_t j = whole; j < n_; ++j) fixed[j] = to_fixed(row[j]) - start[j];
+    int_block most = int_block::all(0);
     int_block group_least = int_block::all(std::numeric_limits<std::int32_t>::max());
     for (std::size_t j = 0; j < whole; j += list_block) {
+      if (Check) most = max(most, magnitude_bits(row + j));
       int_block q = rounded_block(row + j, scale) - int_block::load(start + j);
       q.store(fixed + j);
       if (Reduce) {
@@ -109,8 +114,12 @@ class fixed_costs {
       }
       group_least = min(group_least, q);
     }
+    if (Check) in_range_ &= most.greatest() <= most_bits_;
     return group_least;
   }
+
+  /// False once a row was read with `Check` that does not suit the fixed point.
+  bool in_range() const { return in_range_; }
 
   /// 16 costs, scaled and rounded; `scale` serves float costs.
   HWY_INLINE int_block rounded_block(const float* costs, hn::Vec<float_tag> scale) const {
@@ -138,6 +147,30 @@ class fixed_costs {
   }
 
  private:
+  /// |cost| as integers, which are in the same order; infinity and NaN above all.
+  static HWY_INLINE int_block magnitude_bits(const float* costs) {
+    int_block b;
+    for (std::size_t k = 0; k < int_block::parts; ++k) {
+      const auto x = hn::LoadU(float_tag(), costs + k * int_block::lanes);
+      b.part[k] = hn::BitCast(int_block::tag(), hn::Abs(x));
+    }
+    return b;
+  }
+  template <class Other>
+  static HWY_INLINE int_block magnitude_bits(const Other*) {
+    return int_block::all(0);  // only float costs are scaled by a sample
+  }
+  static std::int32_t bits_of(float value) {
+    std::int32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    return bits;
+  }
+  template <bool Check>
+  void check_tail(const Cost* row, std::size_t first) {
+    if (!Check || !std::is_same<Cost, float>::value) return;
+    for (std::size_t j = first; j < n_; ++j) in_range_ &= bits_of(std::abs(static_cast<float>(row[j]))) <= most_bits_;
+  }
+
   using half_tag = hn::Half<int_block::tag>;
   using double_tag = hn::Rebind<double, half_tag>;
 
@@ -227,18 +260,14 @@ class fixed_costs {
     return sum;
   }
 
-  /// 2^x for x <= 0, to a relative 2e-3: prices need no more.
+  /// 2^(x / 2^23) for x <= 0, to 3 %: prices need no more. The bits of a float are nearly the logarithm of its value.
   template <class Vector>
   static Vector rough_exp2(Vector x) {
     const hn::DFromV<Vector> tag;
     const hn::RebindToSigned<decltype(tag)> bits;
-    x = hn::Max(x, hn::Set(tag, -100.0f));
-    const auto whole = hn::Floor(x);
-    const auto part = hn::Sub(x, whole);
-    const auto mantissa =
-        hn::MulAdd(part, hn::MulAdd(part, hn::Set(tag, 0.34f), hn::Set(tag, 0.66f)), hn::Set(tag, 1.0f));
-    const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(bits, whole), hn::Set(bits, 127)));
-    return hn::Mul(mantissa, hn::BitCast(tag, exponent));
+    constexpr std::int32_t one = 0x3f800000, middle = -360000;  // linear between powers of two lies 0 to 6 % too high
+    const auto steps = hn::ConvertTo(bits, hn::Max(x, hn::Set(tag, -100.0f * (1 << 23))));
+    return hn::BitCast(tag, hn::Add(steps, hn::Set(bits, one + middle)));
   }
 
   /// Start prices moved by one half-step of Sinkhorn's iteration over sampled rows: where many rows would like a column,
@@ -249,7 +278,7 @@ class fixed_costs {
     const std::size_t lanes = hn::MaxLanes(tag());
     const std::size_t rows = std::min(policy.sinkhorn_rows, n_), step = n_ / rows;
     const double temperature = static_cast<double>(policy.sinkhorn_temperature) * deviation_;
-    const float sharpness = static_cast<float>(1.4426950408889634 / temperature);
+    const float sharpness = static_cast<float>((1 << 23) * 1.4426950408889634 / temperature);
     float* demand = w_.column_sum.data();
     float* weight = w_.weight.data();
     std::fill(w_.column_sum.begin(), w_.column_sum.end(), 0.0f);
@@ -280,7 +309,9 @@ class fixed_costs {
   list_workspace& w_;
   const std::size_t n_, padded_;
   const double scale_;
+  const std::int32_t most_bits_;  // of a float within the limits
   double deviation_ = 0;
+  bool in_range_ = true;
 };
 
 }  // namespace HWY_NAMESPACE

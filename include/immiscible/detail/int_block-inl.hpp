@@ -57,6 +57,11 @@ struct int_block {
     for (std::size_t k = 1; k < parts; ++k) m = hn::Min(m, part[k]);
     return hn::GetLane(hn::MinOfLanes(tag(), m));
   }
+  HWY_INLINE std::int32_t greatest() const {
+    vector m = part[0];
+    for (std::size_t k = 1; k < parts; ++k) m = hn::Max(m, part[k]);
+    return hn::GetLane(hn::MaxOfLanes(tag(), m));
+  }
   HWY_INLINE std::int32_t sum() const {
     vector s = part[0];
     for (std::size_t k = 1; k < parts; ++k) s = hn::Add(s, part[k]);
@@ -75,6 +80,34 @@ struct int_block {
   }
 };
 
+/// The two least of some vectors, lane by lane.
+template <class Tag>
+struct two_least_lanes {
+  hn::Vec<Tag> best, second;
+
+  HWY_INLINE void take(const two_least_lanes& other) {
+    second = hn::Min(hn::Min(second, other.second), hn::Max(best, other.best));
+    best = hn::Min(best, other.best);
+  }
+};
+
+/// The two least of all lanes, in every lane.
+template <class Tag>
+static HWY_INLINE two_least_lanes<hn::CappedTag<std::int32_t, 4>> two_least_of(Tag tag, two_least_lanes<Tag> v) {
+  static_assert(hn::MaxLanes(Tag()) >= 4, "vectors of four values at least");
+  if constexpr (hn::MaxLanes(Tag()) > 4) {
+    const hn::Half<Tag> half;
+    two_least_lanes<hn::Half<Tag>> low{hn::LowerHalf(half, v.best), hn::LowerHalf(half, v.second)};
+    low.take({hn::UpperHalf(half, v.best), hn::UpperHalf(half, v.second)});
+    return two_least_of(half, low);
+  } else {
+    v.take({hn::Shuffle1032(v.best), hn::Shuffle1032(v.second)});
+    v.take({hn::Shuffle2301(v.best), hn::Shuffle2301(v.second)});
+    static_cast<void>(tag);
+    return v;
+  }
+}
+
 static HWY_INLINE int_block operator-(const int_block& a, const int_block& b) {
   int_block c;
   for (std::size_t k = 0; k < int_block::parts; ++k) c.part[k] = hn::Sub(a.part[k], b.part[k]);
@@ -88,6 +121,12 @@ static HWY_INLINE int_block operator+(const int_block& a, const int_block& b) {
 static HWY_INLINE int_block min(const int_block& a, const int_block& b) {
   int_block c;
   for (std::size_t k = 0; k < int_block::parts; ++k) c.part[k] = hn::Min(a.part[k], b.part[k]);
+  return c;
+}
+
+static HWY_INLINE int_block max(const int_block& a, const int_block& b) {
+  int_block c;
+  for (std::size_t k = 0; k < int_block::parts; ++k) c.part[k] = hn::Max(a.part[k], b.part[k]);
   return c;
 }
 

@@ -35,7 +35,7 @@ class list_solver {
     for (const float epsilon : policy_.epsilon) {
       if (epsilon == 0) continue;
       if (epsilon == policy_.epsilon[0]) {
-        first_bids(fixed_.units(epsilon));
+        if (!first_bids(fixed_.units(epsilon))) return list_result::unsuited;
       } else {
         free_rows_beyond(fixed_.units(epsilon));
       }
@@ -88,13 +88,14 @@ class list_solver {
     }
   }
 
-  /// Every row is read once, and bids at once.
-  void first_bids(std::int32_t epsilon) {
+  /// Every row is read once, and bids at once. @return false: a row does not suit the fixed point
+  bool first_bids(std::int32_t epsilon) {
     head_ = tail_ = 0;
     for (std::size_t i = 0; i < n_ && !out_of_range_; ++i) {
-      lists_.build(i);
+      if (!lists_.build_first(i)) return false;
       bid(i, epsilon);
     }
+    return true;
   }
 
   /// Frees the rows whose pair is more than `epsilon` from their best, and lets the free ones wait.
@@ -114,13 +115,14 @@ class list_solver {
 
   void bid_until_assigned(std::int32_t epsilon) {
     for (std::size_t left = policy_.bids_per_row * n_; head_ != tail_ && left > 0 && !out_of_range_; --left) {
+      lists_.prefetch(static_cast<std::size_t>(w_.queue[(head_ + 2) & queue_mask_]) % n_);  // an old entry does no harm
       bid(static_cast<std::size_t>(w_.queue[head_++ & queue_mask_]), epsilon);
     }
   }
 
   /// One phase, and a lower bound of every row's least reduced cost.
   list_result stop_within(std::int32_t epsilon) {
-    first_bids(epsilon);
+    if (!first_bids(epsilon)) return list_result::unsuited;
     bid_until_assigned(epsilon);
     if (out_of_range_ || head_ != tail_) return hand_over_prices();
     w_.row_bound.resize(n_);

@@ -23,6 +23,7 @@
 #pragma once
 
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/aligned_vector.hpp>
 #include <immiscible/detail/shortest_paths.hpp>
 #include <immiscible/detail/simd_dispatch.hpp>
 
@@ -30,6 +31,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <type_traits>
 #include <vector>
@@ -43,7 +45,8 @@ struct list_policy {
   std::size_t sinkhorn_rows;           // for the half-step
   float start_below_mean = 1.5f;       // column deviations
   float sinkhorn_temperature = 0.2f;   // standard deviations
-  float long_list_width;               // standard deviations above the row's least
+  float long_list_width;               // standard deviations above the row's least, or, if that is more,
+  std::int32_t long_list_gaps;         // this many times the width at which a list has about 16 entries
   float epsilon[2];                    // auction phases, in standard deviations; 0: no such phase
   std::size_t bids_per_row = 64;       // cap of an auction phase
   std::size_t reductions_per_row = 2;  // cap of augmenting row reduction
@@ -54,6 +57,7 @@ struct list_policy {
                       : n <= 2048 ? 512
                                   : 1024),
         long_list_width(n > 512 && n <= 1024 ? 0.6f : 0.7f),
+        long_list_gaps(n <= 256 ? 1 : 2),
         epsilon{n <= 256    ? 0.002f
                 : n <= 512  ? 0.003f
                 : n <= 1024 ? 0.01f
@@ -66,6 +70,7 @@ constexpr std::size_t list_solver_min_rows = 32;
 
 constexpr std::int32_t list_far = 1 << 29;          // beyond every reduced cost
 constexpr std::int32_t list_fixed_limit = 1 << 27;  // |q| stays below
+constexpr double list_cost_limit = 1 << 26;         // |c s| stays below
 constexpr std::int32_t list_price_floor = -(1 << 28);
 constexpr std::size_t list_short_length = 16;
 constexpr std::size_t list_long_length = 512;  // at most
@@ -73,25 +78,25 @@ constexpr std::size_t list_long_length = 512;  // at most
 /// Working memory of the list solver; keeps its capacity from one problem to the next.
 struct list_workspace {
   // columns, padded to a multiple of 16
-  std::vector<std::int32_t> start_price, price, row_of_column, distance, open_price, parent;
-  std::vector<float> column_sum, column_square;
+  aligned_vector<std::int32_t> start_price, price, row_of_column, distance, open_price, parent;
+  aligned_vector<float> column_sum, column_square;
   std::vector<double> exact_price;
   std::vector<double> row_bound;  // [n] no reduced cost of the row is less
   // rows
-  std::vector<std::int32_t> column_of_row, cost_of_row;  // its column, and q there
-  std::vector<std::int32_t> short_bound, long_bound;     // b_i of the two lists
-  std::vector<std::int32_t> long_length, long_capacity;  // in blocks of 16
-  std::vector<std::size_t> long_begin;                   // where in the pool
-  std::vector<std::int32_t> queue;                       // ring of waiting rows
+  aligned_vector<std::int32_t> column_of_row, cost_of_row;  // its column, and q there
+  aligned_vector<std::int32_t> short_bound, long_bound;     // b_i of the two lists
+  aligned_vector<std::int32_t> long_length, long_capacity;  // in blocks of 16
+  std::vector<std::size_t> long_begin;                      // where in the pool
+  aligned_vector<std::int32_t> queue;                       // ring of waiting rows
   // lists
-  std::vector<std::int32_t> short_cost, short_column;  // [n, 16]
-  std::vector<std::int32_t> pool_cost, pool_column;    // long lists, one after the other
+  aligned_vector<std::int32_t> short_cost, short_column;  // [n, 16]
+  aligned_vector<std::int32_t> pool_cost, pool_column;    // long lists, one after the other
   // one row
-  std::vector<std::int32_t> fixed, reduced, chosen;
-  std::vector<float> weight;
+  aligned_vector<std::int32_t> fixed, reduced, chosen;
+  aligned_vector<float> weight;
   std::vector<char> waits;  // [n] 1: the row is in the queue (refine)
   // the tree of a search
-  std::vector<std::int32_t> passed_column, passed_distance;
+  aligned_vector<std::int32_t> passed_column, passed_distance;
   struct tree_row {
     std::int32_t row, offset;
     std::int32_t bound;  // no column that this row has not offered yet is nearer than this
@@ -112,7 +117,8 @@ enum class list_result {
 template <class Cost>
 struct list_problem {
   batch<Cost> cost;
-  double largest;             // max |c_ij|, finite
+  double largest;             // max |c_ij|, finite, of all rows or of a sample
+  bool sampled;               // of a sample: the scale leaves room, and rows are checked as they are read
   double epsilon, tolerance;  // stop within epsilon, or within tolerance deviations of the cost; both 0: solve exactly
   list_workspace& work;
   shortest_paths_state<price_of<Cost>>& out;
@@ -126,7 +132,7 @@ inline double fixed_point_scale(double largest, bool integral) {
 
 /// Where no SIMD version was compiled the dense solver does all.
 template <class Cost>
-double largest_magnitude_portable(const batch<Cost>&) {
+double largest_magnitude_portable(const batch<Cost>&, std::size_t) {
   return std::numeric_limits<double>::infinity();
 }
 
@@ -156,11 +162,21 @@ template <class Cost>
 list_result solve_on_lists(const batch<Cost>& cost, shortest_paths_state<price_of<Cost>>& out, list_workspace& work,
                            double epsilon = 0, double tolerance = 0, simd_target target = best_target()) {
   if (cost.rows() != cost.columns() || cost.rows() < list_solver_min_rows) return list_result::unsuited;
-  const double largest =
-      IMMISCIBLE_SIMD_CHOOSE(target, largest_magnitude_simd<Cost>, largest_magnitude_portable<Cost>)(cost);
-  if (!(largest >= 1e-30 && largest < 1e37) && largest != 0) return list_result::unsuited;
-  const list_problem<Cost> problem{cost, largest, epsilon, tolerance, work, out};
-  return IMMISCIBLE_SIMD_CHOOSE(target, solve_on_lists_simd<Cost>, solve_on_lists_portable<Cost>)(problem);
+  const auto largest_magnitude =
+      IMMISCIBLE_SIMD_CHOOSE(target, largest_magnitude_simd<Cost>, largest_magnitude_portable<Cost>);
+  const auto solve = IMMISCIBLE_SIMD_CHOOSE(target, solve_on_lists_simd<Cost>, solve_on_lists_portable<Cost>);
+  const auto suits = [](double largest) { return (largest >= 1e-30 && largest < 1e37) || largest == 0; };
+  const std::size_t step = std::max<std::size_t>(1, cost.rows() / list_policy(cost.rows()).sampled_rows);
+  if (std::is_same<Cost, float>::value && step > 1) {  // a scale from some rows, which saves a pass over all
+    const double largest = largest_magnitude(cost, step);
+    if (largest > 0 && suits(largest)) {
+      const list_result result = solve({cost, largest, true, epsilon, tolerance, work, out});
+      if (result != list_result::unsuited) return result;
+    }
+  }
+  const double largest = largest_magnitude(cost, 1);
+  if (!suits(largest)) return list_result::unsuited;
+  return solve({cost, largest, false, epsilon, tolerance, work, out});
 }
 
 }  // namespace IMMISCIBLE_SIMD_NAMESPACE

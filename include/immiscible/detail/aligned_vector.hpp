@@ -1,0 +1,40 @@
+// A vector whose memory begins at a cache line: loads of whole vectors then never straddle two.
+#pragma once
+
+#include <cstddef>
+#include <new>
+#include <vector>
+
+namespace immiscible {
+namespace detail {
+
+template <class T>
+struct cache_line_allocator {
+  using value_type = T;
+  static constexpr std::align_val_t line{64};
+
+  cache_line_allocator() = default;
+  template <class Other>
+  cache_line_allocator(const cache_line_allocator<Other>&) {}
+
+  T* allocate(std::size_t count) {
+    if (count > static_cast<std::size_t>(-1) / sizeof(T)) throw std::bad_array_new_length();
+    return static_cast<T*>(::operator new(count * sizeof(T), line));
+  }
+  void deallocate(T* memory, std::size_t) { ::operator delete(memory, line); }
+
+  template <class Other>
+  bool operator==(const cache_line_allocator<Other>&) const {
+    return true;
+  }
+  template <class Other>
+  bool operator!=(const cache_line_allocator<Other>&) const {
+    return false;
+  }
+};
+
+template <class T>
+using aligned_vector = std::vector<T, cache_line_allocator<T>>;
+
+}  // namespace detail
+}  // namespace immiscible
