@@ -115,7 +115,8 @@ class list_solver {
 
   void bid_until_assigned(std::int32_t epsilon) {
     for (std::size_t left = policy_.bids_per_row * n_; head_ != tail_ && left > 0 && !out_of_range_; --left) {
-      lists_.prefetch(static_cast<std::size_t>(w_.queue[(head_ + 2) & queue_mask_]) % n_);  // an old entry does no harm
+      lists_.prefetch(
+          std::min(n_ - 1, static_cast<std::size_t>(w_.queue[(head_ + 2) & queue_mask_])));  // or an old entry
       bid(static_cast<std::size_t>(w_.queue[head_++ & queue_mask_]), epsilon);
     }
   }
