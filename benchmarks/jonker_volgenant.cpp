@@ -44,8 +44,8 @@ BENCHMARK(exact<double>)->Apply(benchmarks::images_only);
 BENCHMARK(exact<std::int16_t>)->Apply(benchmarks::images_only);
 BENCHMARK(exact<std::int32_t>)->Apply(benchmarks::images_only);
 
-void exact_from_column_means(benchmark::State& state) { solve<float>(state, immiscible::warm_start::column_means); }
-BENCHMARK(exact_from_column_means)->Apply(benchmarks::images_only);
+void exact_from_column_minima(benchmark::State& state) { solve<float>(state, immiscible::warm_start::column_minima); }
+BENCHMARK(exact_from_column_minima)->Apply(benchmarks::images_only);
 
 }  // namespace
 

@@ -121,7 +121,7 @@ TEST_CASE("solvers name the cost that is no cost, wherever it stands") {
                                      std::string(value != value ? "NaN" : "-infinity") + at;
             CHECK(refuses("immiscible::jonker_volgenant: " + what, [&] { immiscible::jonker_volgenant(cost); }));
             CHECK(refuses("immiscible::jonker_volgenant: " + what,
-                          [&] { immiscible::jonker_volgenant(cost, immiscible::warm_start::column_means); }));
+                          [&] { immiscible::jonker_volgenant(cost, immiscible::warm_start::column_minima); }));
             CHECK(refuses("immiscible::auction: " + what, [&] { immiscible::auction(cost); }));
             CHECK(refuses("immiscible::greedy: " + what, [&] { immiscible::greedy(cost); }));
             CHECK(refuses("immiscible::greedy_by_row: " + what, [&] { immiscible::greedy_by_row(cost); }));

@@ -24,7 +24,7 @@ using tests::matrix;
 
 namespace {
 
-constexpr warm_start starts[] = {warm_start::automatic, warm_start::column_means};
+constexpr warm_start starts[] = {warm_start::automatic, warm_start::column_minima};
 
 /// Solves, and checks all that must hold of an exact answer whose least total is known.
 template <class Cost>
@@ -48,7 +48,7 @@ matrix<double> generic_costs(std::size_t n, std::size_t m, std::uint64_t seed) {
 
 TEMPLATE_TEST_CASE("no matching is cheaper: all of them tried, up to 8 noises", "", float, double, std::int16_t,
                    std::int32_t) {
-  const auto start = GENERATE(warm_start::automatic, warm_start::column_means);
+  const auto start = GENERATE(warm_start::automatic, warm_start::column_minima);
   const auto values = GENERATE(std::int64_t{2}, std::int64_t{5}, std::int64_t{20000});
   std::uint64_t seed = 1;
   for (std::size_t n = 0; n <= 8; ++n) {
@@ -64,7 +64,7 @@ TEMPLATE_TEST_CASE("no matching is cheaper: all of them tried, up to 8 noises", 
 }
 
 TEMPLATE_TEST_CASE("forbidden pairs are never used, and no matching at all is a result", "", float, double) {
-  const auto start = GENERATE(warm_start::automatic, warm_start::column_means);
+  const auto start = GENERATE(warm_start::automatic, warm_start::column_minima);
   const int percent = GENERATE(15, 40, 65, 100);
   std::uint64_t seed = 1000;
   int feasible = 0, infeasible = 0;
@@ -84,7 +84,7 @@ TEMPLATE_TEST_CASE("forbidden pairs are never used, and no matching at all is a 
 }
 
 TEMPLATE_TEST_CASE("the least and greatest integers are costs like any other", "", std::int16_t, std::int32_t) {
-  const auto start = GENERATE(warm_start::automatic, warm_start::column_means);
+  const auto start = GENERATE(warm_start::automatic, warm_start::column_minima);
   using limits = std::numeric_limits<TestType>;
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     tests::random_source draw(seed);
@@ -160,7 +160,7 @@ TEST_CASE("one type of cost gives the total of another") {
     CHECK(jonker_volgenant(converted<float>(cost)).total_cost == total);
     CHECK(jonker_volgenant(converted<std::int16_t>(cost)).total_cost == total);
     CHECK(jonker_volgenant(converted<std::int32_t>(cost)).total_cost == total);
-    CHECK(jonker_volgenant(cost, warm_start::column_means).total_cost == total);
+    CHECK(jonker_volgenant(cost, warm_start::column_minima).total_cost == total);
   }
 }
 

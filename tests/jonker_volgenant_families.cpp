@@ -53,7 +53,7 @@ const strain strains[] = {
 
 TEMPLATE_TEST_CASE("hard families are solved and proved, square and rectangular", "", float, double, std::int16_t,
                    std::int32_t) {
-  const auto start = GENERATE(warm_start::automatic, warm_start::column_means);
+  const auto start = GENERATE(warm_start::automatic, warm_start::column_minima);
   for (const auto& [name, make] : tests::families()) {
     for (const std::size_t n : {3u, 8u, 17u, 64u, 121u}) {
       for (const std::size_t m : {n, n + 1, n + n / 2, 4 * n}) {
@@ -71,7 +71,7 @@ TEMPLATE_TEST_CASE("both starts reach the same total", "", float, std::int32_t) 
     for (const std::size_t m : {150u, 151u, 180u}) {
       INFO(name << ", m = " << m);
       const auto cost = converted<TestType>(make(150, m, m));
-      CHECK(jonker_volgenant(cost).total_cost == jonker_volgenant(cost, warm_start::column_means).total_cost);
+      CHECK(jonker_volgenant(cost).total_cost == jonker_volgenant(cost, warm_start::column_minima).total_cost);
     }
   }
 }
@@ -106,7 +106,7 @@ TEST_CASE("Machol-Wien problems have the total of the closed form") {
 }
 
 TEMPLATE_TEST_CASE("a constant cost keeps every image its own noise", "", float, double, std::int16_t, std::int32_t) {
-  for (const warm_start start : {warm_start::automatic, warm_start::column_means}) {
+  for (const warm_start start : {warm_start::automatic, warm_start::column_minima}) {
     for (const double value : {0.0, -3.0, 0.1, 12345.678}) {
       for (const std::size_t n : {1u, 2u, 7u, 64u, 200u}) {
         for (const std::size_t m : {n, n + 1, 3 * n}) {
@@ -120,7 +120,7 @@ TEMPLATE_TEST_CASE("a constant cost keeps every image its own noise", "", float,
 }
 
 TEST_CASE("costs that strain floating-point arithmetic are proved to its precision") {
-  const auto start = GENERATE(warm_start::automatic, warm_start::column_means);
+  const auto start = GENERATE(warm_start::automatic, warm_start::column_minima);
   std::uint64_t seed = 300;
   for (const strain& s : strains) {
     for (const std::size_t n : {5u, 40u, 128u}) {
@@ -138,7 +138,7 @@ TEST_CASE("costs that strain floating-point arithmetic are proved to its precisi
 }
 
 TEST_CASE("doubles near the end of their range are solved or refused, never overflowed") {
-  for (const warm_start start : {warm_start::automatic, warm_start::column_means}) {
+  for (const warm_start start : {warm_start::automatic, warm_start::column_minima}) {
     for (const double scale : {1e150, 1e290, 1.7e308}) {
       for (const std::size_t m : {6u, 8u}) {
         INFO("scale " << scale << ", m = " << m);
@@ -184,7 +184,7 @@ TEST_CASE("few images among very many noises") {
 }
 
 TEMPLATE_TEST_CASE("large problems with forbidden pairs are solved, or found to have no matching", "", float, double) {
-  const auto start = GENERATE(warm_start::automatic, warm_start::column_means);
+  const auto start = GENERATE(warm_start::automatic, warm_start::column_minima);
   for (const std::size_t m : {120u, 150u}) {
     for (const int percent : {10, 50, 90}) {
       INFO("m = " << m << ", " << percent << " % forbidden");

@@ -41,7 +41,7 @@ template <class Cost>
 outcome<Cost> on_lists(const matrix<Cost>& cost, simd_target target, double epsilon = 0, double tolerance = 0) {
   outcome<Cost> o;
   const immiscible::batch<Cost> view = cost.view();
-  o.result = immiscible::detail::solve_on_lists(view, o.state, o.work, epsilon, tolerance, target);
+  o.result = immiscible::detail::solve_on_lists(view, o.state, o.work, {epsilon, tolerance, true}, target);
   return o;
 }
 
@@ -211,7 +211,7 @@ TEST_CASE("the working memory of one problem is no part of the next") {
     for (const std::size_t n : {90u, 40u, 33u, 200u, 32u}) {
       const auto cost = converted<float>(tests::rows_alike(n, n, n));
       const immiscible::batch<float> view = cost.view();
-      kept.result = immiscible::detail::solve_on_lists(view, kept.state, kept.work, 0, 0, target);
+      kept.result = immiscible::detail::solve_on_lists(view, kept.state, kept.work, {0, 0, true}, target);
       const auto fresh = on_lists(cost, target);
       CHECK(kept.result == fresh.result);
       CHECK(kept.state.column_of_row == fresh.state.column_of_row);

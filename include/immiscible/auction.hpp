@@ -153,7 +153,7 @@ Price price_at_most(double value) {
 template <class Cost>
 void finish_exactly(const batch<Cost>& cost, const shortest_paths_state<double>& reached,
                     basic_assignment<price_of<Cost>>& out, shortest_paths_state<price_of<Cost>>& state) {
-  start_from_column_means(cost, state);
+  start_from_column_minima(cost, state);
   if (cost.rows() == cost.columns()) {
     for (std::size_t j = 0; j < cost.columns(); ++j) {
       state.noise_price[j] = price_at_most<price_of<Cost>>(reached.noise_price[j]);
@@ -218,7 +218,7 @@ void auction(const batch<Cost>& cost, const auction_options& options, basic_assi
     detail::fail("auction", "needs a finite epsilon of at least 0, got " + std::to_string(options.epsilon));
   }
   auto& state = workspace.on_lists;
-  switch (detail::solve_on_lists(cost, state, workspace.lists, options.epsilon, options.tolerance)) {
+  switch (detail::solve_on_lists(cost, state, workspace.lists, {options.epsilon, options.tolerance})) {
     case detail::list_result::optimal:
       detail::write_optimal(cost, state, out);
       return;
@@ -235,6 +235,7 @@ void auction(const batch<Cost>& cost, const auction_options& options, basic_assi
       detail::write_optimal(cost, state, out);
       return;
     case detail::list_result::unsuited:
+    case detail::list_result::out_of_range:
       detail::require_costs("auction", cost);
       detail::dense_auction(cost, options, out, workspace);
       return;

@@ -24,8 +24,8 @@ namespace immiscible {
 
 /// What the exact solver starts from. The answer is optimal all the same.
 enum class warm_start {
-  automatic,    ///< the fastest known for these costs
-  column_means  ///< no auction: column means as prices; the simple solver that tests compare with
+  automatic,     ///< the fastest known for these costs
+  column_minima  ///< no auction: each column's least cost as its price; the simple solver that tests compare with
 };
 
 /// Working memory of `jonker_volgenant`; reuse it, and solves of the same or a smaller size allocate nothing.
@@ -71,7 +71,7 @@ void jonker_volgenant(const batch<Cost>& cost, basic_assignment<price_of<Cost>>&
   if (start == warm_start::automatic) lists = detail::solve_on_lists(cost, state, workspace.lists);
   if (lists == detail::list_result::unsuited) {
     detail::require_costs("jonker_volgenant", cost);
-    detail::start_from_column_means(cost, state);
+    detail::start_from_column_minima(cost, state);
   }
   if (lists != detail::list_result::optimal) detail::assign_tight_pairs(cost, state);
   if (detail::assign_free_rows(cost, state)) {

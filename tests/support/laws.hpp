@@ -140,11 +140,11 @@ double least_total(const matrix<Cost>& cost) {
   return *std::min_element(best.begin(), best.end());
 }
 
-/// The least total by the library's simple solver (warm_start::column_means), for problems too large to try all.
+/// The least total by the library's simple solver (warm_start::column_minima), for problems too large to try all.
 template <class Cost>
 double simple_least_total(const matrix<Cost>& cost) {
   immiscible::detail::shortest_paths_state<immiscible::price_of<Cost>> state;
-  immiscible::detail::start_from_column_means(cost.view(), state);
+  immiscible::detail::start_from_column_minima(cost.view(), state);
   REQUIRE(immiscible::detail::assign_free_rows(cost.view(), state));
   double total = 0;
   for (std::size_t i = 0; i < cost.rows; ++i) {

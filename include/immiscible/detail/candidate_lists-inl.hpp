@@ -62,17 +62,6 @@ class candidate_lists {
   std::int32_t long_bound(std::size_t i) const { return w_.long_bound[i]; }
 
  private:
-  /// How far the least of 16 interleaved groups lie above the least of all, on average: the width at which lists get
-  /// about 16 entries.
-  static std::int32_t group_gap(const int_block& group_least, std::int32_t least) {
-    const int_block above = group_least - int_block::all(least);
-    int_block small;
-    for (std::size_t k = 0; k < int_block::parts; ++k) {
-      small.part[k] = hn::ShiftRight<4>(hn::Min(above.part[k], hn::Set(int_block::tag(), list_fixed_limit)));
-    }
-    return small.sum();
-  }
-
   /// Builds row i's long list from its costs and today's prices; the first time from the start prices, which is one pass less.
   template <bool First>
   void build_long_list(std::size_t i) {

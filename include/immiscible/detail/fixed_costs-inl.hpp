@@ -50,6 +50,36 @@ static double largest_magnitude_simd(const batch<Cost>& cost, std::size_t step) 
   return largest;
 }
 
+/// How far the least of 16 interleaved groups lie above the least of all, on average: the width at which lists get
+/// about 16 entries.
+static HWY_INLINE std::int32_t group_gap(const int_block& group_least, std::int32_t least) {
+  const int_block above = group_least - int_block::all(least);
+  int_block small;
+  for (std::size_t k = 0; k < int_block::parts; ++k) {
+    small.part[k] = hn::ShiftRight<4>(hn::Min(above.part[k], hn::Set(int_block::tag(), list_fixed_limit)));
+  }
+  return small.sum();
+}
+
+/// The power of two that makes integers of all costs of every `step`th row; `most` where that is no less. Costs in real
+/// numbers are found out by the first of them.
+template <class Cost>
+static double integer_scale(const batch<Cost>& cost, std::size_t step, double most) {
+  const int limit = std::ilogb(most);
+  int exponent = std::numeric_limits<int>::min();
+  for (std::size_t i = 0; i < cost.rows(); i += step) {
+    for (std::size_t j = 0; j < cost.columns(); ++j) {
+      int power;
+      const double mantissa = std::frexp(static_cast<double>(cost(i, j)), &power);
+      if (mantissa == 0) continue;
+      const auto digits = static_cast<std::int64_t>(std::ldexp(mantissa, 53));  // cost = digits 2^(power - 53), exactly
+      exponent = std::max(exponent, 53 - power - __builtin_ctzll(static_cast<unsigned long long>(digits)));
+      if (exponent >= limit) return most;
+    }
+  }
+  return exponent == std::numeric_limits<int>::min() ? most : std::ldexp(1.0, exponent);
+}
+
 /// The costs of one problem in fixed point, relative to start prices chosen from samples.
 template <class Cost>
 class fixed_costs {
@@ -69,6 +99,10 @@ class fixed_costs {
   std::size_t padded() const { return padded_; }  // columns, rounded up to blocks
   double scale() const { return scale_; }
   double deviation() const { return deviation_; }  // of the centred costs, in units of the fixed point
+
+  /// True if the fixed point hardly tells a row's least costs apart: small integers, or a few costs that dwarf the others.
+  /// The dense solver is faster then: it works on the costs as given, and ties end its searches early.
+  bool is_coarse() const { return is_coarse_; }
 
   /// False if the fixed point holds every cost as it is.
   bool rounds() const { return !std::is_integral<Cost>::value || scale_ != 1.0; }
@@ -192,6 +226,14 @@ class fixed_costs {
     return static_cast<std::int32_t>(std::lrint(static_cast<double>(cost) * scale_));
   }
 
+  /// A lesser gap between a row's least costs is a tie of small integers, or (where costs are rounded) mostly rounding.
+  double coarse_gap() const {
+    constexpr double integers = 4, rounding = 256;
+    if (!rounds()) return integers;
+    const double whole = integer_scale(cost_, 8 * list_policy(n_).sampling_step(n_), scale_);
+    return whole < scale_ ? integers * scale_ / whole : rounding;
+  }
+
   void prepare() {
     const auto n = static_cast<std::ptrdiff_t>(n_);
     for (auto* column : {&w_.start_price, &w_.price, &w_.fixed, &w_.reduced}) column->resize(padded_);
@@ -208,8 +250,15 @@ class fixed_costs {
     float* sum = w_.column_sum.data();
     float* square = w_.column_square.data();
     float* const value = w_.weight.data();
+    const double coarse = coarse_gap();
+    std::size_t coarse_rows = 0;
     for (std::size_t r = 0; r < rows; ++r) {
-      quantise<false>(r * step);  // start prices are still zero
+      const int_block group_least = quantise<false>(r * step);
+      if (r == 0) {  // later rows are taken relative to the first, lest columns of different levels cost digits
+        std::copy_n(w_.fixed.begin(), n_, w_.start_price.begin());
+        std::fill_n(w_.fixed.begin(), n_, 0);
+      }
+      coarse_rows += static_cast<double>(group_gap(group_least, group_least.least())) < coarse;
       for (std::size_t j = 0; j < padded_; j += float_lanes) {
         const auto q = hn::LoadU(hn::RebindToSigned<float_tag>(), w_.fixed.data() + j);
         hn::StoreU(hn::ConvertTo(float_tag(), q), float_tag(), value + j);
@@ -229,13 +278,14 @@ class fixed_costs {
         square[j] += x * x;
       }
     }
+    is_coarse_ = 4 * coarse_rows > rows;
     const float share = 1.0f / static_cast<float>(rows);
     double variance = 0;
     for (std::size_t j = 0; j < n_; ++j) {
       const float mean = sum[j] * share;
       const float own = std::max(0.0f, square[j] * share - mean * mean);
       variance += static_cast<double>(own);
-      w_.weight[j] = mean - policy.start_below_mean * std::sqrt(own);
+      w_.weight[j] = static_cast<float>(w_.start_price[j]) + mean - policy.start_below_mean * std::sqrt(own);
     }
     deviation_ = std::sqrt(variance / static_cast<double>(n_));
     for (std::size_t j = 0; j < n_; ++j) w_.start_price[j] = to_start_price(static_cast<double>(w_.weight[j]));
@@ -311,7 +361,7 @@ class fixed_costs {
   const double scale_;
   const std::int32_t most_bits_;  // of a float within the limits
   double deviation_ = 0;
-  bool in_range_ = true;
+  bool in_range_ = true, is_coarse_ = false;
 };
 
 }  // namespace HWY_NAMESPACE

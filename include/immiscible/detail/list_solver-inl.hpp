@@ -32,10 +32,11 @@ class list_solver {
 
   list_result solve() {
     if (const std::int32_t epsilon = wanted_epsilon(); epsilon > 0) return stop_within(epsilon);
+    if (fixed_.is_coarse() && !p_.wishes.coarse_too) return list_result::unsuited;
     for (const float epsilon : policy_.epsilon) {
       if (epsilon == 0) continue;
       if (epsilon == policy_.epsilon[0]) {
-        if (!first_bids(fixed_.units(epsilon))) return list_result::unsuited;
+        if (!first_bids(fixed_.units(epsilon))) return list_result::out_of_range;
       } else {
         free_rows_beyond(fixed_.units(epsilon));
       }
@@ -57,7 +58,8 @@ class list_solver {
 
   /// What a bid may be off by for the caller's sake, less the rounding of two costs; 0: solve exactly.
   std::int32_t wanted_epsilon() const {
-    const double wanted = p_.epsilon > 0 ? p_.epsilon * fixed_.scale() : p_.tolerance * fixed_.deviation();
+    const double wanted =
+        p_.wishes.epsilon > 0 ? p_.wishes.epsilon * fixed_.scale() : p_.wishes.tolerance * fixed_.deviation();
     return static_cast<std::int32_t>(std::max(0.0, std::min(wanted, static_cast<double>(list_fixed_limit)) - 1));
   }
 
@@ -123,7 +125,7 @@ class list_solver {
 
   /// One phase, and a lower bound of every row's least reduced cost.
   list_result stop_within(std::int32_t epsilon) {
-    if (!first_bids(epsilon)) return list_result::unsuited;
+    if (!first_bids(epsilon)) return list_result::out_of_range;
     bid_until_assigned(epsilon);
     if (out_of_range_ || head_ != tail_) return hand_over_prices();
     w_.row_bound.resize(n_);

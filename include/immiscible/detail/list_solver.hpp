@@ -51,6 +51,8 @@ struct list_policy {
   std::size_t bids_per_row = 64;       // cap of an auction phase
   std::size_t reductions_per_row = 2;  // cap of augmenting row reduction
 
+  std::size_t sampling_step(std::size_t n) const { return std::max<std::size_t>(1, n / sampled_rows); }
+
   explicit list_policy(std::size_t n)
       : sinkhorn_rows(n <= 256    ? n
                       : n <= 1024 ? 256
@@ -110,16 +112,24 @@ enum class list_result {
   optimal,         ///< matching and prices are written, and prove each other
   within_epsilon,  ///< matching, prices and row_bound are written: a matching within the epsilon that was asked for
   prices,          ///< only prices are written: the dense solver goes on from them
-  unsuited         ///< nothing is written
+  unsuited,        ///< nothing is written
+  out_of_range     ///< nothing is written: the scale, chosen from sampled rows, does not suit another row
+};
+
+/// What the caller wants.
+struct list_wishes {
+  double epsilon = 0,
+         tolerance = 0;     // stop within epsilon, or within tolerance deviations of the cost; both 0: solve exactly
+  bool coarse_too = false;  // exactly even where ties make the dense solver faster: for tests
 };
 
 /// One problem: costs [n, n], and where the answer goes.
 template <class Cost>
 struct list_problem {
   batch<Cost> cost;
-  double largest;             // max |c_ij|, finite, of all rows or of a sample
-  bool sampled;               // of a sample: the scale leaves room, and rows are checked as they are read
-  double epsilon, tolerance;  // stop within epsilon, or within tolerance deviations of the cost; both 0: solve exactly
+  double largest;  // max |c_ij|, finite, of all rows or of a sample
+  bool sampled;    // of a sample: the scale leaves room, and rows are checked as they are read
+  list_wishes wishes;
   list_workspace& work;
   shortest_paths_state<price_of<Cost>>& out;
 };
@@ -157,26 +167,27 @@ inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 /// Solves on candidate lists, if the costs suit: n = m, enough rows, all finite, and a scale that float can hold.
 ///
-/// @param epsilon, tolerance  see list_problem
+/// @return  never out_of_range
 template <class Cost>
 list_result solve_on_lists(const batch<Cost>& cost, shortest_paths_state<price_of<Cost>>& out, list_workspace& work,
-                           double epsilon = 0, double tolerance = 0, simd_target target = best_target()) {
+                           const list_wishes& wishes = {}, simd_target target = best_target()) {
   if (cost.rows() != cost.columns() || cost.rows() < list_solver_min_rows) return list_result::unsuited;
   const auto largest_magnitude =
       IMMISCIBLE_SIMD_CHOOSE(target, largest_magnitude_simd<Cost>, largest_magnitude_portable<Cost>);
   const auto solve = IMMISCIBLE_SIMD_CHOOSE(target, solve_on_lists_simd<Cost>, solve_on_lists_portable<Cost>);
   const auto suits = [](double largest) { return (largest >= 1e-30 && largest < 1e37) || largest == 0; };
-  const std::size_t step = std::max<std::size_t>(1, cost.rows() / list_policy(cost.rows()).sampled_rows);
+  const std::size_t step = list_policy(cost.rows()).sampling_step(cost.rows());
   if (std::is_same<Cost, float>::value && step > 1) {  // a scale from some rows, which saves a pass over all
     const double largest = largest_magnitude(cost, step);
     if (largest > 0 && suits(largest)) {
-      const list_result result = solve({cost, largest, true, epsilon, tolerance, work, out});
-      if (result != list_result::unsuited) return result;
+      const list_result result = solve({cost, largest, true, wishes, work, out});
+      if (result != list_result::out_of_range) return result;
     }
   }
   const double largest = largest_magnitude(cost, 1);
   if (!suits(largest)) return list_result::unsuited;
-  return solve({cost, largest, false, epsilon, tolerance, work, out});
+  const list_result result = solve({cost, largest, false, wishes, work, out});
+  return result == list_result::out_of_range ? list_result::unsuited : result;
 }
 
 }  // namespace IMMISCIBLE_SIMD_NAMESPACE

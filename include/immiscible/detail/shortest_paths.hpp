@@ -62,10 +62,11 @@ constexpr Price unreachable() {
 
 /// Relaxes the columns by row i, `offset` being added to its reduced costs.
 ///
-/// @return  the open column with the least distance; the lowest index among equals.
+/// @return  the open column with the least distance; among equals a free one (the search ends there), then the lowest index.
 template <class Cost, class Price>
 std::size_t relax_row(const Cost* costs, std::int32_t i, Price offset, std::size_t m, shortest_paths_state<Price>& s) {
   std::size_t nearest = 0;
+  bool nearest_is_free = false;
   Price least = std::numeric_limits<Price>::has_infinity ? std::numeric_limits<Price>::infinity()
                                                          : std::numeric_limits<Price>::max();
   for (std::size_t j = 0; j < m; ++j) {
@@ -74,9 +75,11 @@ std::size_t relax_row(const Cost* costs, std::int32_t i, Price offset, std::size
       s.distance[j] = length;
       s.parent[j] = i;
     }
-    if (s.distance[j] < least) {
+    if (s.distance[j] > least) continue;
+    if (s.distance[j] < least || (!nearest_is_free && s.row_of_column[j] < 0)) {
       least = s.distance[j];
       nearest = j;
+      nearest_is_free = s.row_of_column[j] < 0;
     }
   }
   return nearest;
@@ -135,17 +138,37 @@ bool assign_free_rows(const matrix_view<Cost>& cost, shortest_paths_state<Price>
   return true;
 }
 
-/// Start: the mean of each column's finite costs as its price (n = m) or zero (n < m), and no pair.
-///
-/// Centring the columns is free (it adds a constant to every matching) and saves most of the row scans on costs whose
-/// columns differ in level.
-template <class Cost, class Price>
-void start_from_column_means(const matrix_view<Cost>& cost, shortest_paths_state<Price>& s) {
-  const std::size_t n = cost.rows(), m = cost.columns();
+/// No pair, and no price.
+template <class Price>
+void start_from_nothing(std::size_t n, std::size_t m, shortest_paths_state<Price>& s) {
   s.resize(n, m);
   std::fill(s.noise_price.begin(), s.noise_price.end(), Price(0));
   std::fill(s.column_of_row.begin(), s.column_of_row.end(), -1);
   std::fill(s.row_of_column.begin(), s.row_of_column.end(), -1);
+}
+
+/// Start: the least cost of each column as its price (n = m) or zero (n < m), and no pair.
+///
+/// Costs whose columns differ in level then need fewer row scans. Ties stay ties, and one huge cost spoils nothing, as it
+/// would spoil a mean.
+template <class Cost, class Price>
+void start_from_column_minima(const matrix_view<Cost>& cost, shortest_paths_state<Price>& s) {
+  const std::size_t n = cost.rows(), m = cost.columns();
+  start_from_nothing(n, m, s);
+  if (n < m || n == 0) return;
+  for (std::size_t j = 0; j < m; ++j) s.noise_price[j] = static_cast<Price>(cost(0, j));
+  for (std::size_t i = 1; i < n; ++i) {
+    const Cost* row = cost.row(i);
+    for (std::size_t j = 0; j < m; ++j) s.noise_price[j] = std::min(s.noise_price[j], static_cast<Price>(row[j]));
+  }
+  for (Price& price : s.noise_price) price = price < unreachable<Price>() ? price : Price(0);  // all forbidden
+}
+
+/// Start: the mean of each column's finite costs as its price (n = m) or zero (n < m), and no pair.
+template <class Cost, class Price>
+void start_from_column_means(const matrix_view<Cost>& cost, shortest_paths_state<Price>& s) {
+  const std::size_t n = cost.rows(), m = cost.columns();
+  start_from_nothing(n, m, s);
   if (n < m) return;
   for (std::size_t i = 0; i < n; ++i) {
     const Cost* row = cost.row(i);

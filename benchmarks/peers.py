@@ -1,0 +1,234 @@
+"""The exact solver beside the solvers that PyPI offers, on real image-noise costs and on families that are hard for solvers.
+
+    ./run bench --peers                    (sets everything up)
+    ./run bench --peers --batch 1024 --data photographs --repeat 9
+    ./run bench --peers --families         families of costs beside SciPy instead of real ones beside all peers
+
+All solve the same costs in the same process, in turns, on one thread; times are processor seconds of the thread; ratios are
+taken turn by turn. Every peer gets the form of the costs (-x.e or squared distances) and the type (float32, float64) that
+suits it best: a first turn tries all, and the fastest of each peer are measured. Outside the timed parts totals must agree
+and our prices must prove ours.
+"""
+import os
+
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # before NumPy reads them
+    os.environ[variable] = "1"
+
+import argparse
+import importlib
+import importlib.metadata
+import pathlib
+import sys
+import time
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+import paper_table
+import photographs
+
+
+# ----------------------------------------------------------------------------------------------------------------- Peers
+
+
+def imported_from(folder, name):
+    """A module of `folder`, although another package has the same name (lap and lapx both call theirs lap)."""
+    for loaded in [m for m in sys.modules if m == name or m.startswith(name + ".")]:
+        del sys.modules[loaded]
+    sys.path.insert(0, str(folder))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.pop(0)
+
+
+def peers(lapx_folder):
+    """name -> (function from costs to the column of each row, types that it takes as they are)."""
+    import lap
+    import lapjv
+
+    lapx = imported_from(lapx_folder, "lap")
+    both, double = (np.float32, np.float64), (np.float64,)
+    return {
+        "scipy": (lambda cost: linear_sum_assignment(cost)[1], double),
+        "lapjv": (lambda cost: lapjv.lapjv(cost)[0], both),
+        "lap": (lambda cost: lap.lapjv(cost)[1], double),
+        "lapx lapjvr": (lambda cost: lapx.lapjvr(cost)[2], both),
+        "lapx lapjvh": (lambda cost: lapx.lapjvh(cost)[2], both),
+        "lapx lapjvs": (lambda cost: lapx.lapjvs(cost)[2], both),
+    }
+
+
+def seconds_of(work):
+    start = time.thread_time()
+    result = work()
+    return time.thread_time() - start, result
+
+
+# ----------------------------------------------------------------------------------------------------------- Real costs
+
+
+def batches(images, n, seed):
+    """One batch after the other: {form: costs in double}."""
+    rng = np.random.default_rng(seed)
+    while True:
+        x = images[rng.choice(len(images), n, replace=False)].astype(np.float32) / 127.5 - 1
+        e = rng.standard_normal(x.shape, dtype=np.float32)
+        product = -(x @ e.T)
+        squares = 2 * product + (x * x).sum(1)[:, None] + (e * e).sum(1)
+        yield {"-x.e": product, "squared": squares}
+
+
+def measure_real(images, n, repetitions, ours, solvers, patience):
+    """Rows (our seconds, {peer: seconds}) and the variant that each peer was measured on."""
+    stream = batches(images, n, n)
+    costs = next(stream)
+    chosen = {}
+    for name, (solve, types) in solvers.items():
+        tried = []
+        for form, cost in costs.items():
+            for dtype in types:
+                typed = np.ascontiguousarray(cost, dtype)
+                tried.append((seconds_of(lambda: solve(typed))[0], form, dtype))
+        best = min(tried, key=lambda t: t[0])
+        if best[0] < patience:
+            chosen[name] = best[1:]
+    ours.solve(costs["-x.e"])
+    rows = []
+    for repetition in range(repetitions):
+        costs = next(stream)
+        double = costs["-x.e"].astype(np.float64)
+        work = {"immiscible": lambda: ours.solve(costs["-x.e"])}
+        for name, (form, dtype) in chosen.items():
+            typed = np.ascontiguousarray(costs[form], dtype)
+            work[name] = lambda solve=solvers[name][0], typed=typed: seconds_of(lambda: solve(typed))
+        names = list(work)[:: -1 if repetition % 2 else 1]
+        results = {name: work[name]() for name in names}
+        seconds, answer, proved = results.pop("immiscible")
+        least = double[np.arange(n), answer].sum()
+        if not proved:
+            sys.exit(f"peers: n = {n}: our prices do not prove our answer")
+        for name, (_, columns) in results.items():
+            total = double[np.arange(n), np.asarray(columns)].sum()
+            if abs(total - least) > 1e-5 * abs(least):
+                print(f"  (n = {n}: {name} totals {total:.6f}, the least is {least:.6f})", file=sys.stderr)
+        rows.append((seconds, {name: result[0] for name, result in results.items()}))
+    return rows, chosen
+
+
+def ratio(values):
+    values = np.asarray(values)
+    digits = 0 if np.median(values) >= 20 else 1
+    return f"{np.median(values):.{digits}f} [{values.min():.{digits}f}, {values.max():.{digits}f}]"
+
+
+def print_real(name, images, arguments, ours, solvers):
+    print(f"\n{name} (d = {images.shape[1]}): peer's time / ours, median [least, most] of {arguments.repeat} batches\n")
+    columns = list(solvers)
+    print("    n  ours, ms  " + "".join(f"{column:>18}" for column in columns) + "   best but SciPy on")
+    sizes, medians = [], []
+    for n in arguments.batch:
+        rows, chosen = measure_real(images, n, arguments.repeat, ours, solvers, arguments.patience)
+        own = np.array([row[0] for row in rows])
+        sizes.append(n)
+        medians.append(np.median(own))
+        cells = []
+        for column in columns:
+            cells.append(ratio([row[1][column] / row[0] for row in rows]) if column in chosen else "too slow")
+        rest = [c for c in columns if c != "scipy" and c in chosen]
+        best = min(rest, key=lambda c: np.median([row[1][c] for row in rows])) if rest else None
+        form = f"{best}: {chosen[best][0]} {np.dtype(chosen[best][1])}" if best else "-"
+        print(f"{n:5d}  {1e3 * np.median(own):8.3f}  " + "".join(f"{cell:>18}" for cell in cells) + f"   {form}",
+              flush=True)
+    if len(sizes) > 2:
+        exponent = np.polyfit(np.log(sizes), np.log(medians), 1)[0]
+        print(f"\nours grows as n^{exponent:.2f} from n = {sizes[0]} to {sizes[-1]}")
+
+
+# -------------------------------------------------------------------------------------------------------------- Families
+
+
+def families(n, seed):
+    """name -> costs [n, n], float32: what is hard for one solver or another."""
+    rng = np.random.default_rng(seed)
+    f = np.float32
+    points, others = rng.random((n, 2)), rng.random((n, 2))
+    index = np.arange(1, n + 1)
+    duplicated = rng.random((n // 4 + 1, n))[rng.integers(n // 4 + 1, size=n)]
+    huge = rng.random((n, n))
+    huge[n // 2] *= 1e6
+    wide = np.exp(20 * rng.random((n, n)))
+    return {
+        "uniform": rng.random((n, n)).astype(f),
+        "points in the plane": np.linalg.norm(points[:, None] - others[None], axis=2).astype(f),
+        "Machol-Wien": np.outer(index, index).astype(f),
+        "constant": np.full((n, n), 3, f),
+        "0 or 1": rng.integers(0, 2, (n, n)).astype(f),
+        "integers 0 to 9": rng.integers(0, 10, (n, n)).astype(f),
+        "integers 0 to n": rng.integers(0, n + 1, (n, n)).astype(f),
+        "duplicate rows": duplicated.astype(f),
+        "one huge row": huge.astype(f),
+        "near-equal floats": (1 + 1e-6 * rng.random((n, n))).astype(f),
+        "e^(0 to 20)": wide.astype(f),
+    }
+
+
+def print_families(arguments, ours):
+    print(f"\nSciPy's time / ours, median of {arguments.repeat}; below 0.5: more than twice as slow as SciPy\n")
+    sizes = arguments.batch
+    print(f"{'family':24}" + "".join(f"{n:>9}" for n in sizes))
+    worst = []
+    for name in families(2, 0):
+        cells = []
+        for n in sizes:
+            ratios = []
+            for repetition in range(arguments.repeat):
+                cost = families(n, 100 * n + repetition)[name]
+                double = cost.astype(np.float64)
+                if repetition == 0:
+                    ours.solve(cost)
+                results = paper_table.turns(repetition, lambda: ours.solve(cost),
+                                            lambda: seconds_of(lambda: linear_sum_assignment(double)[1]))
+                (seconds, answer, proved), (theirs, columns) = results
+                least = double[np.arange(n), columns].sum()
+                if not proved or abs(double[np.arange(n), answer].sum() - least) > 1e-9 * max(1, abs(least)):
+                    sys.exit(f"peers: {name}, n = {n}: proved {proved}, SciPy's total {least!r}")
+                ratios.append(theirs / seconds)
+            cells.append(np.median(ratios))
+        worst.append((min(cells), name))
+        print(f"{name:24}" + "".join(f"{cell:9.2f}" for cell in cells), flush=True)
+    print(f"\nworst: {min(worst)[1]}, {min(worst)[0]:.2f}")
+
+
+def main():
+    here = pathlib.Path(__file__).resolve().parent
+    build = here.parent / "build"
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--library", default=build / "benchmarks/lib/libpaper_table.so", help="default: %(default)s")
+    parser.add_argument("--lapx", default=build / "python-lapx", help="folder of lapx, default: %(default)s")
+    parser.add_argument("--data-dir", default="/usr/share/datasets/fashion-mnist", help="default: %(default)s")
+    parser.add_argument("--data", choices=["fashion-mnist", "photographs"], nargs="+",
+                        default=["fashion-mnist", "photographs"], help="default: both")
+    parser.add_argument("--batch", type=int, nargs="+", default=[128, 256, 512, 1024, 2048], help="sizes")
+    parser.add_argument("--repeat", type=int, default=7, help="batches of each size (default: %(default)s)")
+    parser.add_argument("--patience", type=float, default=20, help="seconds: slower peers are left out (%(default)s)")
+    parser.add_argument("--families", action="store_true", help="families of costs beside SciPy")
+    arguments = parser.parse_args()
+    ours = paper_table.Immiscible(arguments.library)
+    versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in ("scipy", "lapjv", "lap"))
+    lapx = next(importlib.metadata.distributions(name="lapx", path=[str(arguments.lapx)]), None)
+    print(f"One thread of {paper_table.processor()}; {versions}, lapx {lapx.version if lapx else '(missing)'}.")
+    if arguments.families:
+        return print_families(arguments, ours)
+    solvers = peers(arguments.lapx)
+    if "fashion-mnist" in arguments.data:
+        print_real("Fashion-MNIST", paper_table.load_images(arguments.data_dir), arguments, ours, solvers)
+    if "photographs" in arguments.data:
+        crops = build / "photographs.npy"
+        if not crops.exists():
+            np.save(crops, photographs.crops(photographs.PHOTOGRAPHS, 12288))
+        print_real("Photograph crops", np.load(crops), arguments, ours, solvers)
+
+
+if __name__ == "__main__":
+    main()
