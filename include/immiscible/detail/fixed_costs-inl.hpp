@@ -259,11 +259,7 @@ class fixed_costs {
         std::fill_n(w_.fixed.begin(), n_, 0);
       }
       coarse_rows += static_cast<double>(group_gap(group_least, group_least.least())) < coarse;
-      for (std::size_t j = 0; j < padded_; j += float_lanes) {
-        const auto q = hn::LoadU(hn::RebindToSigned<float_tag>(), w_.fixed.data() + j);
-        hn::StoreU(hn::ConvertTo(float_tag(), q), float_tag(), value + j);
-      }
-      const float mean = total(value) / static_cast<float>(n_);
+      const float mean = converted_row(value) / static_cast<float>(n_);
       using tag = hn::ScalableTag<float>;
       const auto shift = hn::Set(tag(), mean);
       std::size_t j = 0;
@@ -279,35 +275,41 @@ class fixed_costs {
       }
     }
     is_coarse_ = 4 * coarse_rows > rows;
-    const float share = 1.0f / static_cast<float>(rows);
-    double variance = 0;
-    for (std::size_t j = 0; j < n_; ++j) {
-      const float mean = sum[j] * share;
-      const float own = std::max(0.0f, square[j] * share - mean * mean);
-      variance += static_cast<double>(own);
-      w_.weight[j] = static_cast<float>(w_.start_price[j]) + mean - policy.start_below_mean * std::sqrt(own);
+    const auto share = hn::Set(float_tag(), 1.0f / static_cast<float>(rows));
+    const auto below = hn::Set(float_tag(), policy.start_below_mean);
+    auto variance = hn::Zero(float_tag());
+    for (std::size_t j = 0; j < padded_; j += float_lanes) {  // padding: zeros
+      const auto mean = hn::Mul(hn::LoadU(float_tag(), sum + j), share);
+      const auto mean_square = hn::Mul(hn::LoadU(float_tag(), square + j), share);
+      const auto own = hn::Max(hn::Zero(float_tag()), hn::NegMulAdd(mean, mean, mean_square));
+      variance = hn::Add(variance, own);
+      move_start_prices(j, hn::NegMulAdd(below, hn::Sqrt(own), mean));
     }
-    deviation_ = std::sqrt(variance / static_cast<double>(n_));
-    for (std::size_t j = 0; j < n_; ++j) w_.start_price[j] = to_start_price(static_cast<double>(w_.weight[j]));
+    const float total = hn::GetLane(hn::SumOfLanes(float_tag(), variance));
+    deviation_ = std::sqrt(static_cast<double>(total) / static_cast<double>(n_));
   }
 
-  static std::int32_t to_start_price(double value) {
-    const double limit = list_fixed_limit / 2.0;
-    return value == value ? static_cast<std::int32_t>(std::lrint(std::min(std::max(value, -limit), limit))) : 0;
+  /// Adds `change` to 16 / parts start prices from column j on, and keeps them within half of the fixed point's range.
+  void move_start_prices(std::size_t j, hn::Vec<float_tag> change) {
+    constexpr float limit = list_fixed_limit / 2.0f;
+    std::int32_t* const start = w_.start_price.data() + j;
+    const auto price = hn::Add(hn::ConvertTo(float_tag(), hn::LoadU(int_block::tag(), start)), change);
+    const auto within = hn::Min(hn::Max(price, hn::Set(float_tag(), -limit)), hn::Set(float_tag(), limit));
+    hn::StoreU(hn::NearestInt(within), int_block::tag(), start);
   }
 
-  float total(const float* values) const {
-    using tag = hn::ScalableTag<float>;
-    const std::size_t lanes = hn::MaxLanes(tag());
-    auto a = hn::Zero(tag()), b = a;
-    std::size_t j = 0;
-    for (; j + 2 * lanes <= n_; j += 2 * lanes) {
-      a = hn::Add(a, hn::LoadU(tag(), values + j));
-      b = hn::Add(b, hn::LoadU(tag(), values + j + lanes));
+  /// values = fixed, as floats; returns their sum.
+  float converted_row(float* values) const {
+    const std::size_t whole = n_ / list_block * list_block;
+    auto sum = hn::Zero(float_tag());
+    for (std::size_t j = 0; j < whole; j += float_lanes) {
+      const auto q = hn::ConvertTo(float_tag(), hn::LoadU(int_block::tag(), w_.fixed.data() + j));
+      hn::StoreU(q, float_tag(), values + j);
+      sum = hn::Add(sum, q);
     }
-    float sum = hn::GetLane(hn::SumOfLanes(tag(), hn::Add(a, b)));
-    for (; j < n_; ++j) sum += values[j];
-    return sum;
+    float total = hn::GetLane(hn::SumOfLanes(float_tag(), sum));
+    for (std::size_t j = whole; j < n_; ++j) total += values[j] = static_cast<float>(w_.fixed[j]);
+    return total;
   }
 
   /// 2^(x / 2^23) for x <= 0, to 3 %: prices need no more. The bits of a float are nearly the logarithm of its value.
@@ -318,6 +320,17 @@ class fixed_costs {
     constexpr std::int32_t one = 0x3f800000, middle = -360000;  // linear between powers of two lies 0 to 6 % too high
     const auto steps = hn::ConvertTo(bits, hn::Max(x, hn::Set(tag, -100.0f * (1 << 23))));
     return hn::BitCast(tag, hn::Add(steps, hn::Set(bits, one + middle)));
+  }
+
+  /// log2 of x > 0, to 0.01.
+  static hn::Vec<float_tag> rough_log2(hn::Vec<float_tag> x) {
+    const auto bits = hn::BitCast(int_block::tag(), x);
+    const auto exponent = hn::Sub(hn::ShiftRight<23>(bits), hn::Set(int_block::tag(), 127));
+    const auto one = hn::Set(int_block::tag(), 0x3f800000);
+    const auto mantissa = hn::BitCast(float_tag(), hn::Or(hn::And(bits, hn::Set(int_block::tag(), 0x7fffff)), one));
+    const auto m = hn::Sub(mantissa, hn::Set(float_tag(), 1.0f));
+    const auto curve = hn::NegMulAdd(hn::Set(float_tag(), 0.34f), m, hn::Set(float_tag(), 1.34f));
+    return hn::MulAdd(m, curve, hn::ConvertTo(float_tag(), exponent));
   }
 
   /// Start prices moved by one half-step of Sinkhorn's iteration over sampled rows: where many rows would like a column,
@@ -348,11 +361,13 @@ class fixed_costs {
         hn::StoreU(hn::MulAdd(hn::LoadU(tag(), weight + j), normal, hn::LoadU(tag(), demand + j)), tag(), demand + j);
       }
     }
-    const float scale_up = static_cast<float>(n_) / static_cast<float>(rows);
-    for (std::size_t j = 0; j < n_; ++j) {
-      const double fall = temperature * static_cast<double>(std::log(std::max(demand[j] * scale_up, 1e-6f)));
-      w_.start_price[j] = to_start_price(static_cast<double>(w_.start_price[j]) - fall);
+    const auto scale_up = hn::Set(float_tag(), static_cast<float>(n_) / static_cast<float>(rows));
+    const auto fall = hn::Set(float_tag(), static_cast<float>(-0.6931471805599453 * temperature));
+    for (std::size_t j = 0; j < padded_; j += float_lanes) {
+      const auto wanted = hn::Max(hn::Mul(hn::LoadU(float_tag(), demand + j), scale_up), hn::Set(float_tag(), 1e-6f));
+      move_start_prices(j, hn::Mul(fall, rough_log2(wanted)));
     }
+    std::fill(w_.start_price.begin() + static_cast<std::ptrdiff_t>(n_), w_.start_price.end(), 0);
   }
 
   const batch<Cost>& cost_;
