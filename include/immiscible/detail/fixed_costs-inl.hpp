@@ -92,6 +92,7 @@ class fixed_costs {
         scale_(fixed_point_scale(problem.largest, std::is_integral<Cost>::value) * (problem.sampled ? 0.5 : 1.0)),
         most_bits_(bits_of(static_cast<float>(list_cost_limit / scale_))) {
     prepare();
+    is_coarse_ = most_rows_are_coarse();
     sample_columns(list_policy(n_));
     sinkhorn_half_step(list_policy(n_));
   }
@@ -226,12 +227,25 @@ class fixed_costs {
     return static_cast<std::int32_t>(std::lrint(static_cast<double>(cost) * scale_));
   }
 
-  /// A lesser gap between a row's least costs is a tie of small integers, or (where costs are rounded) mostly rounding.
-  double coarse_gap() const {
-    constexpr double integers = 4, rounding = 256;
-    if (!rounds()) return integers;
+  /// So near to a row's least cost is a tie of small integers, or (where costs are rounded) mostly rounding.
+  std::int32_t coarse_gap() const {
+    constexpr double integers = 3, rounding = 256;
+    if (!rounds()) return static_cast<std::int32_t>(integers);
     const double whole = integer_scale(cost_, 8 * list_policy(n_).sampling_step(n_), scale_);
-    return whole < scale_ ? integers * scale_ / whole : rounding;
+    if (!(whole < scale_)) return static_cast<std::int32_t>(rounding);
+    return static_cast<std::int32_t>(std::min(integers * scale_ / whole, static_cast<double>(list_fixed_limit)));
+  }
+
+  /// Looks at eight rows, before there are start prices.
+  bool most_rows_are_coarse() {
+    constexpr std::size_t rows = 8;
+    const std::int32_t gap = coarse_gap();
+    std::size_t coarse = 0;
+    for (std::size_t r = 0; r < rows; ++r) {
+      const int_block group_least = quantise<false>(r * (n_ / rows));
+      coarse += group_least.count_at_most(group_least.least() + gap) >= list_block / 2;
+    }
+    return coarse > rows / 4;
   }
 
   void prepare() {
@@ -250,15 +264,12 @@ class fixed_costs {
     float* sum = w_.column_sum.data();
     float* square = w_.column_square.data();
     float* const value = w_.weight.data();
-    const double coarse = coarse_gap();
-    std::size_t coarse_rows = 0;
     for (std::size_t r = 0; r < rows; ++r) {
-      const int_block group_least = quantise<false>(r * step);
+      quantise<false>(r * step);
       if (r == 0) {  // later rows are taken relative to the first, lest columns of different levels cost digits
         std::copy_n(w_.fixed.begin(), n_, w_.start_price.begin());
         std::fill_n(w_.fixed.begin(), n_, 0);
       }
-      coarse_rows += static_cast<double>(group_gap(group_least, group_least.least())) < coarse;
       const float mean = converted_row(value) / static_cast<float>(n_);
       using tag = hn::ScalableTag<float>;
       const auto shift = hn::Set(tag(), mean);
@@ -274,7 +285,6 @@ class fixed_costs {
         square[j] += x * x;
       }
     }
-    is_coarse_ = 4 * coarse_rows > rows;
     const auto share = hn::Set(float_tag(), 1.0f / static_cast<float>(rows));
     const auto below = hn::Set(float_tag(), policy.start_below_mean);
     auto variance = hn::Zero(float_tag());

@@ -67,6 +67,12 @@ struct int_block {
     for (std::size_t k = 1; k < parts; ++k) s = hn::Add(s, part[k]);
     return hn::GetLane(hn::SumOfLanes(tag(), s));
   }
+  HWY_INLINE std::size_t count_at_most(std::int32_t bound) const {
+    std::size_t count = 0;
+    for (std::size_t k = 0; k < parts; ++k)
+      count += hn::CountTrue(tag(), hn::Not(hn::Gt(part[k], hn::Set(tag(), bound))));
+    return count;
+  }
   /// Writes those of `values` whose place here is <= bound, one after the other, and returns how many; up to 16 values
   /// behind the last are overwritten.
   HWY_INLINE std::size_t compress_at_most(std::int32_t bound, const int_block& values, std::int32_t* to) const {
