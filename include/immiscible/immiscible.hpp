@@ -2,6 +2,7 @@
 #pragma once
 
 #include <immiscible/assign.hpp>
+#include <immiscible/assign_batched.hpp>
 #include <immiscible/assignment.hpp>
 #include <immiscible/auction.hpp>
 #include <immiscible/batch.hpp>
