@@ -55,6 +55,29 @@ double paper_table_pair(const float* images, const float* noise, std::size_t n, 
   return seconds;
 }
 
+/// The same in a precision of the caller's choice (0 full, 1 int8, 2 automatic), on some threads; `chosen` tells which it was.
+double paper_table_pair_in(const float* images, const float* noise, std::size_t n, std::size_t d, std::size_t precision,
+                           std::size_t threads, std::int32_t* noise_of_image, std::int32_t* chosen) {
+  static assignment answer;
+  static immiscible::assign_workspace<float> workspace;
+  immiscible::assign_options options;
+  options.precision = static_cast<immiscible::precision>(precision);
+  options.threads = threads;
+  const double seconds = seconds_of(
+      [&] { immiscible::assign(batch<float>(images, n, d), batch<float>(noise, n, d), options, answer, workspace); });
+  std::copy(answer.noise_of_image.begin(), answer.noise_of_image.end(), noise_of_image);
+  *chosen = answer.precision == immiscible::precision::int8 ? 1 : 0;
+  return seconds;
+}
+
+/// Draws and pairs the noise of a step as a trainer does, in bytes where that is possible.
+double paper_table_match(const float* images, std::size_t n, std::size_t d, std::size_t step) {
+  immiscible::noise_matcher_options options;
+  options.pairing.precision = immiscible::precision::automatic;
+  static immiscible::noise_matcher match(options);
+  return seconds_of([&] { match(batch<float>(images, n, d), step); });
+}
+
 /// images [n, d], noise [n, d] -> squared distances [n, n].
 double paper_table_cost(const float* images, const float* noise, std::size_t n, std::size_t d, float* cost) {
   return seconds_of([&] {

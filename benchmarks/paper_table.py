@@ -34,7 +34,7 @@ class Immiscible:
     def __init__(self, path):
         self.library = ctypes.CDLL(str(path))
         self.library.paper_table_error.restype = ctypes.c_char_p
-        for name in ("pair", "cost", "solve"):
+        for name in ("pair", "pair_in", "match", "cost", "solve"):
             getattr(self.library, f"paper_table_{name}").restype = ctypes.c_double
 
     def call(self, name, *arguments):
@@ -49,6 +49,16 @@ class Immiscible:
         n, d = images.shape
         noise_of_image = np.empty(n, np.int32)
         return self.call("pair", images, noise, n, d, noise_of_image), noise_of_image
+
+    def pair_in(self, images, noise, precision, threads=1):
+        """precision: 0 full, 1 int8, 2 automatic; returns also whether bytes were used."""
+        n, d = images.shape
+        noise_of_image, chosen = np.empty(n, np.int32), np.zeros(1, np.int32)
+        seconds = self.call("pair_in", images, noise, n, d, precision, threads, noise_of_image, chosen)
+        return seconds, noise_of_image, bool(chosen[0])
+
+    def match(self, images, step):
+        return self.call("match", images, *images.shape, step)
 
     def cost(self, images, noise, out):
         return self.call("cost", images, noise, *images.shape, out)

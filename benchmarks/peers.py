@@ -3,6 +3,7 @@
     ./run bench --peers                    (sets everything up)
     ./run bench --peers --batch 1024 --data photographs --repeat 9
     ./run bench --peers --families         families of costs beside SciPy instead of real ones beside all peers
+    ./run bench --peers --end-to-end       distances and assignment, and noise for a trainer, beside LibTorch and SciPy
 
 All solve the same costs in the same process, in turns, on one thread; times are processor seconds of the thread; ratios are
 taken turn by turn. Every peer gets the form of the costs (-x.e or squared distances) and the type (float32, float64) that
@@ -15,6 +16,7 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"): 
     os.environ[variable] = "1"
 
 import argparse
+import ctypes
 import importlib
 import importlib.metadata
 import pathlib
@@ -200,6 +202,70 @@ def print_families(arguments, ours):
     print(f"\nworst: {min(worst)[1]}, {min(worst)[0]:.2f}")
 
 
+# ------------------------------------------------------------------------------------------------------------ End to end
+
+
+class TorchPeer:
+    """LibTorch's functions, called through ctypes."""
+
+    def __init__(self, path):
+        self.library = ctypes.CDLL(str(path))
+        for name in ("cdist", "randn"):
+            getattr(self.library, f"torch_peer_{name}").restype = ctypes.c_double
+
+    def cdist(self, images, noise, out):
+        pointers = [a.ctypes.data_as(ctypes.c_void_p) for a in (images, noise, out)]
+        return self.library.torch_peer_cdist(*pointers[:2], *map(ctypes.c_size_t, images.shape), pointers[2])
+
+    def randn(self, n, d):
+        return self.library.torch_peer_randn(ctypes.c_size_t(n), ctypes.c_size_t(d))
+
+
+def print_end_to_end(name, images, arguments, ours, torch):
+    """Ours in float and in bytes beside cdist + SciPy; two threads beside one; noise_matcher beside randn."""
+    d = images.shape[1]
+    print(f"\n{name} (d = {d}): milliseconds, median of {arguments.repeat} batches; ratios median [least, most]\n")
+    print("    n     cdist + SciPy   float32    ratio              int8    ratio              kept, %     "
+          "randn  draw + int8   /randn              2 threads: float32        int8")
+    for n in arguments.batch:
+        rng = np.random.default_rng(n)
+        rows = []
+        for repetition in range(-1, arguments.repeat):
+            x = images[rng.choice(len(images), n, replace=False)].astype(np.float32) / 127.5 - 1
+            e = rng.standard_normal(x.shape, dtype=np.float32)
+            distances = np.empty((n, n), np.float32)
+
+            def torch_and_scipy():
+                seconds = torch.cdist(x, e, distances)
+                return seconds + seconds_of(lambda: linear_sum_assignment(distances))[0]
+
+            theirs, full, int8, drawn, matched = paper_table.turns(
+                repetition, torch_and_scipy, lambda: ours.pair_in(x, e, 0), lambda: ours.pair_in(x, e, 2),
+                lambda: torch.randn(n, d), lambda: ours.match(x, repetition + 1))
+            if not int8[2]:
+                sys.exit("peers: precision::automatic did not choose int8")
+            walls = []
+            for precision in (0, 1):
+                for threads in (1, 2):
+                    start = time.perf_counter()
+                    ours.pair_in(x, e, precision, threads)
+                    walls.append(time.perf_counter() - start)
+            product = x.astype(np.float64) @ e.T.astype(np.float64)
+            unpaired = product.mean() * n
+            kept = [product[np.arange(n), pairs].sum() - unpaired for pairs in (full[1], int8[1])]
+            if repetition >= 0:
+                rows.append((theirs, full[0], int8[0], 100 * kept[1] / kept[0], drawn, matched,
+                             walls[0] / walls[1], walls[2] / walls[3]))
+        theirs, full, int8, kept, drawn, matched, two_full, two_int8 = np.array(rows).T
+        ms = lambda values: f"{1e3 * np.median(values):.2f}"
+        print(f"{n:5d}  {ms(theirs):>16}  {ms(full):>8}  {ratio(theirs / full):<17}  {ms(int8):>5}  "
+              f"{ratio(theirs / int8):<17}  {np.min(kept):.3f}   {ms(drawn):>8}  {ms(matched):>11}   "
+              f"{np.median(matched / drawn):.2f} [{(matched / drawn).min():.2f}, {(matched / drawn).max():.2f}]"
+              f"        {np.median(two_full):.2f}x        {np.median(two_int8):.2f}x", flush=True)
+    print("\nProcessor time of one thread; two threads: by the clock, one thread's time / two threads'. kept: the least share of\n"
+          "the exact reduction that pairs from bytes keep.")
+
+
 def main():
     here = pathlib.Path(__file__).resolve().parent
     build = here.parent / "build"
@@ -212,6 +278,7 @@ def main():
     parser.add_argument("--batch", type=int, nargs="+", default=[128, 256, 512, 1024, 2048], help="sizes")
     parser.add_argument("--repeat", type=int, default=7, help="batches of each size (default: %(default)s)")
     parser.add_argument("--patience", type=float, default=20, help="seconds: slower peers are left out (%(default)s)")
+    parser.add_argument("--end-to-end", action="store_true", help="distances, assignment and noise beside LibTorch, SciPy")
     parser.add_argument("--families", action="store_true", help="families of costs beside SciPy")
     arguments = parser.parse_args()
     ours = paper_table.Immiscible(arguments.library)
@@ -220,14 +287,19 @@ def main():
     print(f"One thread of {paper_table.processor()}; {versions}, lapx {lapx.version if lapx else '(missing)'}.")
     if arguments.families:
         return print_families(arguments, ours)
-    solvers = peers(arguments.lapx)
+    if arguments.end_to_end:
+        torch = TorchPeer(pathlib.Path(arguments.library).with_name("libtorch_peer.so"))
+        show = lambda name, images: print_end_to_end(name, images, arguments, ours, torch)
+    else:
+        solvers = peers(arguments.lapx)
+        show = lambda name, images: print_real(name, images, arguments, ours, solvers)
     if "fashion-mnist" in arguments.data:
-        print_real("Fashion-MNIST", paper_table.load_images(arguments.data_dir), arguments, ours, solvers)
+        show("Fashion-MNIST", paper_table.load_images(arguments.data_dir))
     if "photographs" in arguments.data:
         crops = build / "photographs.npy"
         if not crops.exists():
             np.save(crops, photographs.crops(photographs.PHOTOGRAPHS, 12288))
-        print_real("Photograph crops", np.load(crops), arguments, ours, solvers)
+        show("Photograph crops", np.load(crops))
 
 
 if __name__ == "__main__":
