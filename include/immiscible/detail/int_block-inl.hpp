@@ -73,13 +73,26 @@ struct int_block {
       count += hn::CountTrue(tag(), hn::Not(hn::Gt(part[k], hn::Set(tag(), bound))));
     return count;
   }
+  /// The lanes to keep, moved to the front. Not Highway's function where that goes by a table: GCC copies the table to the stack
+  /// at every call.
+  static HWY_INLINE vector compressed(vector values, hn::Mask<tag> keep) {
+    if constexpr (lanes > 8) {
+      return hn::Compress(values, keep);
+    } else {
+      std::uint8_t bits[8];
+      hn::StoreMaskBits(tag(), keep, bits);
+      const hn::Rebind<std::uint8_t, tag> bytes;
+      const auto order = hn::PromoteTo(tag(), hn::LoadU(bytes, kept_lanes.order[bits[0]]));
+      return hn::TableLookupLanes(values, hn::IndicesFromVec(tag(), order));
+    }
+  }
   /// Writes those of `values` whose place here is <= bound, one after the other, and returns how many; up to 16 values
   /// behind the last are overwritten.
   HWY_INLINE std::size_t compress_at_most(std::int32_t bound, const int_block& values, std::int32_t* to) const {
     std::size_t count = 0;
     for (std::size_t k = 0; k < parts; ++k) {
       const auto keep = hn::Not(hn::Gt(part[k], hn::Set(tag(), bound)));
-      hn::StoreU(hn::Compress(values.part[k], keep), tag(), to + count);
+      hn::StoreU(compressed(values.part[k], keep), tag(), to + count);
       count += hn::CountTrue(tag(), keep);
     }
     return count;

@@ -77,6 +77,21 @@ constexpr std::int32_t list_price_floor = -(1 << 28);
 constexpr std::size_t list_short_length = 16;
 constexpr std::size_t list_long_length = 512;  // at most
 
+/// For each set of up to eight lanes: which lanes they are, in order (the rest is never looked at).
+struct kept_lanes_table {
+  std::uint8_t order[256][8] = {};
+
+  constexpr kept_lanes_table() {
+    for (unsigned set = 0; set < 256; ++set) {
+      unsigned kept = 0;
+      for (unsigned lane = 0; lane < 8; ++lane) {
+        if (set >> lane & 1) order[set][kept++] = static_cast<std::uint8_t>(lane);
+      }
+    }
+  }
+};
+inline constexpr kept_lanes_table kept_lanes;
+
 /// Working memory of the list solver; keeps its capacity from one problem to the next.
 struct list_workspace {
   // columns, padded to a multiple of 16
