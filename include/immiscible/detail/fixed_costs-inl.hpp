@@ -223,8 +223,10 @@ class fixed_costs {
     return b;
   }
 
+  /// Beyond the limits, and where it is not a number: something beyond the limits.
   std::int32_t to_fixed(Cost cost) const {
-    return static_cast<std::int32_t>(std::lrint(static_cast<double>(cost) * scale_));
+    constexpr double limit = 1 << 30;
+    return static_cast<std::int32_t>(std::lrint(std::min(limit, std::max(-limit, static_cast<double>(cost) * scale_))));
   }
 
   /// So near to a row's least cost is a tie of small integers, or (where costs are rounded) mostly rounding.
