@@ -117,6 +117,55 @@ TEST_CASE("more equal columns than a list holds") {
   }
 }
 
+TEST_CASE("a cost beyond the scale that sampled rows suggest, wherever it stands") {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  for (const std::size_t n : {130u, 200u}) {  // every second row is sampled, every third
+    const auto good = converted<float>(tests::rows_alike(n, n, 3));
+    for (const simd_target target : targets()) {
+      CHECK(on_lists(good, target).result == list_result::optimal);
+      for (const std::size_t row : {1u, 65u, static_cast<unsigned>(n) - 1}) {
+        for (const std::size_t column : {0u, 77u, static_cast<unsigned>(n) - 1}) {
+          INFO("n = " << n << ", row " << row << ", column " << column << ", target " << static_cast<int>(target));
+          for (const float value : {infinity, -infinity, tests::not_a_number<float>, 2e37f}) {
+            auto bad = good;
+            bad(row, column) = value;
+            CHECK(on_lists(bad, target).result == list_result::unsuited);
+          }
+          for (const float value : {1e4f, -1e7f, 1e10f, 1e20f, 1e36f}) {  // finite: solved all the same
+            auto wide = good;
+            wide(row, column) = value;
+            const auto o = on_lists(wide, target);
+            CHECK((o.result == list_result::optimal || o.result == list_result::prices));
+            CHECK(tests::is_proved(wide, finished(wide, o)));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("costs that are mostly ties go to the dense solver at once, others to the lists") {
+  tests::random_source random(8);
+  const auto uniform = [&](auto value) {
+    return tests::make_matrix<float>(100, 100, [&](auto, auto) { return value(); });
+  };
+  const auto coarse = [](const auto& cost) {
+    immiscible::detail::shortest_paths_state<double> state;
+    immiscible::detail::list_workspace work;
+    const immiscible::batch<float> view = cost.view();
+    return immiscible::detail::solve_on_lists(view, state, work) == list_result::unsuited;
+  };
+  if (targets().empty()) return;  // all are unsuited then
+  CHECK(coarse(uniform([] { return 3.0; })));
+  CHECK(coarse(uniform([&] { return static_cast<double>(random.below(2)); })));
+  CHECK(coarse(uniform([&] { return 0.25 * static_cast<double>(random.below(10)); })));
+  CHECK(coarse(uniform([&] { return 1 + 1e-6 * random.uniform(); })));
+  CHECK(coarse(uniform([&] { return std::exp(20 * random.uniform()); })));
+  CHECK_FALSE(coarse(uniform([&] { return random.uniform(); })));
+  CHECK_FALSE(coarse(uniform([&] { return static_cast<double>(random.below(100)); })));
+  CHECK_FALSE(coarse(converted<float>(tests::rows_alike(100, 100, 1))));
+}
+
 TEMPLATE_TEST_CASE("costs that do not suit the lists are left to the dense solver", "", float, double) {
   constexpr TestType infinity = std::numeric_limits<TestType>::infinity();
   const auto good = converted<TestType>(tests::many_values(50, 50, 1));

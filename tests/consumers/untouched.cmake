@@ -1,7 +1,9 @@
-# A project that brings the library in as a subdirectory gets its headers and nothing else.
+# A project that brings the library in as a subdirectory gets its headers and nothing else (and a target for oneDNN, which it
+# may link or not).
 get_property(subdirectories DIRECTORY ${library_source} PROPERTY SUBDIRECTORIES)
 get_property(targets DIRECTORY ${library_source} PROPERTY BUILDSYSTEM_TARGETS)
 get_property(tests DIRECTORY ${library_source} PROPERTY TESTS)
+list(REMOVE_ITEM targets immiscible_onednn)
 get_target_property(options immiscible INTERFACE_COMPILE_OPTIONS)
 get_target_property(definitions immiscible INTERFACE_COMPILE_DEFINITIONS)
 if(subdirectories OR tests OR NOT targets STREQUAL "immiscible")
