@@ -25,7 +25,7 @@ namespace immiscible {
 /// What the exact solver starts from. The answer is optimal all the same.
 enum class warm_start {
   automatic,     ///< the fastest known for these costs
-  column_minima  ///< no auction: each column's least cost as its price; the simple solver that tests compare with
+  column_minima  ///< no auction: the least of each column as its price; the simple solver that tests compare with
 };
 
 /// Working memory of `jonker_volgenant`; reuse it, and solves of the same or a smaller size allocate nothing.

@@ -147,19 +147,23 @@ void start_from_nothing(std::size_t n, std::size_t m, shortest_paths_state<Price
   std::fill(s.row_of_column.begin(), s.row_of_column.end(), -1);
 }
 
-/// Start: the least cost of each column as its price (n = m) or zero (n < m), and no pair.
+/// Start: the least of each column as its price (n = m), each row's own least taken off first, or zero (n < m); and no pair.
 ///
-/// Costs whose columns differ in level then need fewer row scans. Ties stay ties, and one huge cost spoils nothing, as it
-/// would spoil a mean.
+/// Costs whose rows and columns differ in level then need fewer row scans. Ties stay ties, and one huge cost spoils nothing,
+/// as it would spoil a mean.
 template <class Cost, class Price>
 void start_from_column_minima(const matrix_view<Cost>& cost, shortest_paths_state<Price>& s) {
   const std::size_t n = cost.rows(), m = cost.columns();
   start_from_nothing(n, m, s);
   if (n < m || n == 0) return;
-  for (std::size_t j = 0; j < m; ++j) s.noise_price[j] = static_cast<Price>(cost(0, j));
-  for (std::size_t i = 1; i < n; ++i) {
+  std::fill(s.noise_price.begin(), s.noise_price.end(), unreachable<Price>());
+  for (std::size_t i = 0; i < n; ++i) {
     const Cost* row = cost.row(i);
-    for (std::size_t j = 0; j < m; ++j) s.noise_price[j] = std::min(s.noise_price[j], static_cast<Price>(row[j]));
+    const auto least = static_cast<Price>(*std::min_element(row, row + m));
+    if (!(least < unreachable<Price>())) continue;  // all forbidden
+    for (std::size_t j = 0; j < m; ++j) {
+      s.noise_price[j] = std::min(s.noise_price[j], static_cast<Price>(row[j]) - least);
+    }
   }
   for (Price& price : s.noise_price) price = price < unreachable<Price>() ? price : Price(0);  // all forbidden
 }
