@@ -176,21 +176,28 @@ void solve(const batch<Scalar>& cost, const assign_options& options, assignment&
   }
 }
 
+/// What is known of the noise before it is assigned; its squared norms stand in the workspace.
+struct known_noise {
+  sample_range range;
+  const byte_rounding* rounding = nullptr;  // of its bytes, if they stand in the workspace already
+};
+
 #ifdef IMMISCIBLE_ONEDNN
 inline namespace IMMISCIBLE_PRODUCT_NAMESPACE {
 
 /// `assign` on samples rounded to bytes, if the options ask for it and it can be done. @return false: nothing was done
 inline bool assign_in_int8(const batch<float>& images, const batch<float>& noise, const assign_options& options,
-                           const sample_range& image_range, const sample_range& noise_range, assignment& out,
+                           const sample_range& image_range, const known_noise& known, assignment& out,
                            assign_workspace<float>& workspace) {
   constexpr double worth_it = 1 << 20;  // products of two values; below, float takes microseconds
   const std::size_t n = images.rows(), m = noise.rows(), d = images.columns();
   if (options.precision == precision::full || !offers_int8<float>(options) || images.empty()) return false;
-  const int8_rounding rounding = rounding_to_int8(image_range, noise_range);
+  const int8_rounding rounding =
+      rounding_to_int8(image_range, known.rounding != nullptr ? *known.rounding : rounding_of_noise(known.range));
   const bool fits = fits_int8(n, m, d, rounding, workspace.noise_norms);
   if (options.precision == precision::automatic) {
     const double products = static_cast<double>(n) * static_cast<double>(m) * static_cast<double>(d);
-    if (!fits || products < worth_it || !rounds_well(images, noise_range, rounding)) return false;
+    if (!fits || products < worth_it || !rounds_well(images, known.range, rounding)) return false;
   } else if (!fits) {
     fail("assign", "needs samples whose rounded costs fit int32 for precision::int8, got images " + shape_text(images) +
                        " with values from " + std::to_string(image_range.least) + " to " +
@@ -198,7 +205,8 @@ inline bool assign_in_int8(const batch<float>& images, const batch<float>& noise
   }
   const bool distances = options.cost == cost_function::squared_l2;
   int8_workspace& work = workspace.int8;
-  int8_costs(images, noise, rounding, distances, workspace.noise_norms, options.threads, work);
+  if (known.rounding == nullptr) round_to_bytes(noise, rounding.noise, options.threads, work.noise, &work.noise_sum);
+  int8_costs(images, m, rounding, distances, workspace.noise_norms, options.threads, work);
   const batch<std::int32_t> cost(work.cost.data(), n, m);
   if (options.method == method::exact) {
     jonker_volgenant(cost, work.answer, work.exact);
@@ -223,38 +231,33 @@ void keep_order(const batch<Scalar>& images, const batch<Scalar>& noise, cost_fu
   out.status = status::feasible;
 }
 
-}  // namespace detail
-
+/// `assign` for options that suit (`require_assignable`) and noise that was looked at.
 template <class Scalar>
-void assign(const batch<Scalar>& images, const batch<Scalar>& noise, const assign_options& options, assignment& out,
-            assign_workspace<Scalar>& workspace) {
-  static_assert(std::is_same<Scalar, float>::value || std::is_same<Scalar, double>::value,
-                "immiscible::assign: samples are float or double");
-  detail::require_assignable(images, noise, options);
-  const auto image_range = detail::squared_norms("assign", "images", images, workspace.image_norms);
-  const auto noise_range = detail::squared_norms("assign", "noise", noise, workspace.noise_norms);
-  detail::require_costs_fit<Scalar>("assign", workspace.image_norms, workspace.noise_norms);
-  detail::require_half_range("assign", "images", options.cost, images);
-  detail::require_half_range("assign", "noise", options.cost, noise);
+void assign_known(const batch<Scalar>& images, const batch<Scalar>& noise, const assign_options& options,
+                  const known_noise& known, assignment& out, assign_workspace<Scalar>& workspace) {
+  const sample_range image_range = squared_norms("assign", "images", images, workspace.image_norms, options.threads);
+  require_costs_fit<Scalar>("assign", workspace.image_norms, workspace.noise_norms);
+  require_half_range("assign", "images", options.cost, images);
+  require_half_range("assign", "noise", options.cost, noise);
   out.precision = precision::full;
 #ifdef IMMISCIBLE_ONEDNN
   if constexpr (std::is_same<Scalar, float>::value) {
-    if (detail::assign_in_int8(images, noise, options, image_range, noise_range, out, workspace)) {
+    if (assign_in_int8(images, noise, options, image_range, known, out, workspace)) {
       out.precision = precision::int8;
       return;
     }
   }
 #else
   static_cast<void>(image_range);
-  static_cast<void>(noise_range);
+  static_cast<void>(known);
 #endif
   if (options.method == method::nearest) {
-    detail::nearest_noise_into(images, noise, options.candidates, options.cost, workspace.image_norms,
-                               workspace.noise_norms, workspace.cost, out);
+    nearest_noise_into(images, noise, options.candidates, options.cost, workspace.image_norms, workspace.noise_norms,
+                       workspace.cost, out);
     return;
   }
   if (options.method == method::none) {
-    detail::keep_order(images, noise, options.cost, workspace, out);
+    keep_order(images, noise, options.cost, workspace, out);
     return;
   }
   workspace.cost.resize(images.rows() * noise.rows());
@@ -263,12 +266,25 @@ void assign(const batch<Scalar>& images, const batch<Scalar>& noise, const assig
   const bool reduced = options.cost == cost_function::squared_l2 &&
                        (options.method == method::exact || options.method == method::auction) && !cost.empty();
   if (reduced) {
-    detail::reduced_squared_l2(images, noise, options.threads, workspace, cost);
+    reduced_squared_l2(images, noise, options.threads, workspace, cost);
   } else {
     pairwise_cost(images, noise, options.cost, cost, options.threads);
   }
-  detail::solve(batch<Scalar>(cost), options, out, workspace);
-  if (reduced) detail::restore_constants(images.rows() < noise.rows(), workspace, out);
+  solve(batch<Scalar>(cost), options, out, workspace);
+  if (reduced) restore_constants(images.rows() < noise.rows(), workspace, out);
+}
+
+}  // namespace detail
+
+template <class Scalar>
+void assign(const batch<Scalar>& images, const batch<Scalar>& noise, const assign_options& options, assignment& out,
+            assign_workspace<Scalar>& workspace) {
+  static_assert(std::is_same<Scalar, float>::value || std::is_same<Scalar, double>::value,
+                "immiscible::assign: samples are float or double");
+  detail::require_assignable(images, noise, options);
+  detail::known_noise known;
+  known.range = detail::squared_norms("assign", "noise", noise, workspace.noise_norms, options.threads);
+  detail::assign_known(images, noise, options, known, out, workspace);
 }
 
 template <class Images, class Noise>

@@ -109,29 +109,30 @@ inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 /// @throws std::invalid_argument  a value is not finite (found by its norm; only then is the row searched).
 template <class Scalar>
 sample_range squared_norms(const char* function, const char* name, const batch<Scalar>& samples,
-                           std::vector<double>& out) {
+                           std::vector<double>& out, std::size_t threads = 1) {
   out.resize(samples.rows());
-  sample_range range;
   if (samples.empty()) {
     std::fill(out.begin(), out.end(), 0.0);
-    return range;
+    return {};
   }
   statistics_function* const statistics_of_row = statistics_of_row_for(best_target());
-  for (std::size_t i = 0; i < samples.rows(); ++i) {
-    if constexpr (std::is_same<Scalar, float>::value) {
-      const row_statistics row = statistics_of_row(samples.row(i), samples.columns());
-      out[i] = row.squares;
-      range.least = i == 0 ? row.least : std::min(range.least, row.least);
-      range.most = i == 0 ? row.most : std::max(range.most, row.most);
-    } else {
-      const Eigen::Map<const row_vector<Scalar>> row(samples.row(i), static_cast<Eigen::Index>(samples.columns()));
-      out[i] = row.squaredNorm();
+  shared_range range;
+  for_row_blocks(samples.rows(), threads, [&](std::size_t first, std::size_t last) {
+    for (std::size_t i = first; i < last; ++i) {
+      if constexpr (std::is_same<Scalar, float>::value) {
+        const row_statistics row = statistics_of_row(samples.row(i), samples.columns());
+        out[i] = row.squares;
+        range.add(row);
+      } else {
+        const Eigen::Map<const row_vector<Scalar>> row(samples.row(i), static_cast<Eigen::Index>(samples.columns()));
+        out[i] = row.squaredNorm();
+      }
     }
-    if (!std::isfinite(out[i])) require_finite(function, name, samples);
-    range.mean_square += out[i];
+  });
+  for (const double norm : out) {
+    if (!std::isfinite(norm)) require_finite(function, name, samples);
   }
-  range.mean_square /= static_cast<double>(samples.rows()) * static_cast<double>(samples.columns());
-  return range;
+  return range.of(out, samples.columns());
 }
 
 }  // namespace IMMISCIBLE_SIMD_NAMESPACE

@@ -10,7 +10,7 @@
 #include <immiscible/assign.hpp>
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
-#include <immiscible/detail/parallel.hpp>
+#include <immiscible/detail/drawn_noise.hpp>
 #include <immiscible/philox.hpp>
 
 #include <algorithm>
@@ -70,6 +70,7 @@ class noise_matcher {
   noise_matcher_options options_;
   assignment pairs_;
   assign_workspace<float> workspace_;
+  detail::known_noise known_;
   std::vector<float> drawn_;  // [n, d], or [n k, d]
   std::vector<float> spare_row_;
   std::vector<bool> moved_;
@@ -82,9 +83,7 @@ inline matrix_view<float> noise_matcher::draw(std::size_t rows, std::size_t colu
   detail::check_noise_identity("noise_matcher", step, 0, rows, columns);
   drawn_.resize(rows * columns);
   const matrix_view<float> drawn(drawn_.data(), rows, columns);
-  detail::for_row_blocks(rows, options_.pairing.threads, [&](std::size_t first, std::size_t last) {
-    normal_rows(options_.seed, step, first, matrix_view<float>(drawn.data() + first * columns, last - first, columns));
-  });
+  known_ = detail::draw_known(options_.seed, step, options_.pairing, drawn, workspace_);
   return drawn;
 }
 
@@ -114,7 +113,8 @@ matched_noise noise_matcher::operator()(const Images& images_like, std::uint64_t
                                       " * " + std::to_string(k) + " * " + std::to_string(d));
   }
   const matrix_view<float> drawn = draw(n * k, d, step);
-  assign(images, batch<float>(drawn), options_.pairing, pairs_, workspace_);
+  detail::require_assignable(images, batch<float>(drawn), options_.pairing);
+  detail::assign_known(images, batch<float>(drawn), options_.pairing, known_, pairs_, workspace_);
   keep_chosen(drawn);
   return {batch<float>(drawn.data(), n, d), pairs_};
 }

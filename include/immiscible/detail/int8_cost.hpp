@@ -26,10 +26,10 @@ namespace detail {
 
 /// Working memory of costs in bytes.
 struct int8_workspace {
-  std::vector<std::int8_t> images, noise;          // [n, d] and [m, d]
-  std::vector<std::int32_t> image_sum, noise_sum;  // of the bytes of each row
-  std::vector<std::int32_t> offset;                // [m] added to the products of each noise
-  std::vector<std::int32_t> cost;                  // [n, m]
+  std::vector<std::int8_t> images, noise;  // [n, d] and [m, d]
+  std::vector<std::int32_t> noise_sum;     // [m] of the bytes of each row
+  std::vector<std::int32_t> offset;        // [m] added to the products of each noise
+  std::vector<std::int32_t> cost;          // [n, m]
   basic_assignment<std::int64_t> answer;
   jonker_volgenant_workspace<std::int32_t> exact;
   auction_workspace<std::int32_t> auction;
@@ -42,14 +42,23 @@ struct int8_rounding {
   double zero;                  // zero a of above: what every byte of a noise adds to its products
 };
 
-inline int8_rounding rounding_to_int8(const sample_range& images, const sample_range& noise) {
-  const double width = static_cast<double>(images.most) - static_cast<double>(images.least);
+/// The rounding of noise that reaches from -reach to reach.
+inline byte_rounding rounding_of_noise(double reach) {
+  return {-static_cast<float>(reach > 0 ? 127 / reach : 1), 0, -127};
+}
+
+constexpr double noise_deviations_kept = 4;
+
+inline byte_rounding rounding_of_noise(const sample_range& noise) {
   const double farthest = std::max(-static_cast<double>(noise.least), static_cast<double>(noise.most));
-  const double reach = std::min(farthest, 4 * std::sqrt(noise.mean_square));
+  return rounding_of_noise(std::min(farthest, noise_deviations_kept * std::sqrt(noise.mean_square)));
+}
+
+inline int8_rounding rounding_to_int8(const sample_range& images, const byte_rounding& noise) {
+  const double width = static_cast<double>(images.most) - static_cast<double>(images.least);
   const auto image_scale = static_cast<float>(width > 0 ? 127 / width : 1);
-  const auto noise_scale = static_cast<float>(reach > 0 ? 127 / reach : 1);
-  const double a = static_cast<double>(image_scale), s = static_cast<double>(noise_scale);
-  return {{image_scale, images.least, 0}, {-noise_scale, 0, -127}, 1 / (a * s), static_cast<double>(images.least) * a};
+  const double a = static_cast<double>(image_scale), s = -static_cast<double>(noise.scale);
+  return {{image_scale, images.least, 0}, noise, 1 / (a * s), static_cast<double>(images.least) * a};
 }
 
 /// True if all costs of the rounded samples fit int32.
@@ -92,16 +101,17 @@ bool rounds_well(const batch<Scalar>& images, const sample_range& noise, const i
 
 inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
-/// Rounds all rows, and adds up the bytes of each.
+/// Rounds all rows; `sum_of_row`, unless null, gets the sum of each row's bytes.
 inline void round_to_bytes(const batch<float>& samples, const byte_rounding& rounding, std::size_t threads,
-                           std::vector<std::int8_t>& bytes, std::vector<std::int32_t>& sum_of_row) {
+                           std::vector<std::int8_t>& bytes, std::vector<std::int32_t>* sum_of_row) {
   const std::size_t d = samples.columns();
   bytes.resize(samples.rows() * d);
-  sum_of_row.resize(samples.rows());
+  if (sum_of_row != nullptr) sum_of_row->resize(samples.rows());
   round_row_function* const round_row = round_row_to_bytes_for(best_target());
   for_row_blocks(samples.rows(), threads, [&](std::size_t first, std::size_t last) {
     for (std::size_t i = first; i < last; ++i) {
-      sum_of_row[i] = round_row(samples.row(i), d, rounding, bytes.data() + i * d);
+      const std::int32_t sum = round_row(samples.row(i), d, rounding, bytes.data() + i * d);
+      if (sum_of_row != nullptr) (*sum_of_row)[i] = sum;
     }
   });
 }
@@ -112,12 +122,11 @@ inline void round_to_bytes(const batch<float>& samples, const byte_rounding& rou
 inline namespace IMMISCIBLE_PRODUCT_NAMESPACE {
 
 /// cost = -x.e (and, for `distances` with n < m, + |e|^2 / 2) in units of `rounding`, less what is the same for all matchings.
-inline void int8_costs(const batch<float>& images, const batch<float>& noise, const int8_rounding& rounding,
-                       bool distances, const std::vector<double>& noise_norms, std::size_t threads,
-                       int8_workspace& work) {
-  const std::size_t n = images.rows(), m = noise.rows();
-  round_to_bytes(images, rounding.images, threads, work.images, work.image_sum);
-  round_to_bytes(noise, rounding.noise, threads, work.noise, work.noise_sum);
+/// Needs the bytes of the noise.
+inline void int8_costs(const batch<float>& images, std::size_t m, const int8_rounding& rounding, bool distances,
+                       const std::vector<double>& noise_norms, std::size_t threads, int8_workspace& work) {
+  const std::size_t n = images.rows();
+  round_to_bytes(images, rounding.images, threads, work.images, nullptr);
   work.offset.assign(m, 0);
   for (std::size_t j = 0; n < m && j < m; ++j) {
     const double norm = distances ? noise_norms[j] / (2 * rounding.unit) : 0;

@@ -91,7 +91,7 @@ struct int_block {
   HWY_INLINE std::size_t compress_at_most(std::int32_t bound, const int_block& values, std::int32_t* to) const {
     std::size_t count = 0;
     for (std::size_t k = 0; k < parts; ++k) {
-      const auto keep = hn::Not(hn::Gt(part[k], hn::Set(tag(), bound)));
+      const auto keep = hn::Lt(part[k], hn::Set(tag(), bound + 1));
       hn::StoreU(compressed(values.part[k], keep), tag(), to + count);
       count += hn::CountTrue(tag(), keep);
     }

@@ -10,21 +10,26 @@ static HWY_MAYBE_UNUSED std::int32_t round_row_to_bytes(const float* row, std::s
                                                         std::int8_t* out) {
   namespace hn = hwy::HWY_NAMESPACE;
   using value_tag = hn::CappedTag<float, 16>;
-  using whole_tag = hn::Rebind<std::int32_t, value_tag>;
-  using byte_tag = hn::Rebind<std::int8_t, value_tag>;
+  using whole_tag = hn::Rebind<std::uint32_t, value_tag>;
+  using byte_tag = hn::Rebind<std::uint8_t, value_tag>;
   constexpr std::size_t lanes = hn::MaxLanes(value_tag());
   const auto scale = hn::Set(value_tag(), rounding.scale), zero = hn::Set(value_tag(), rounding.zero);
   const auto lowest = hn::Set(value_tag(), rounding.lowest), highest = hn::Set(value_tag(), 127.0f);
+  // Added to a small float, this leaves it rounded (halves to the even side) in the low bits, as two's complement.
+  constexpr float shift = 0x1.8p23f;
+  constexpr std::uint32_t shift_bits = 0x4b400000;
+  auto* const to = reinterpret_cast<std::uint8_t*>(out);
   auto sums = hn::Zero(whole_tag());
   std::size_t j = 0;
   for (; j + lanes <= d; j += lanes) {
     const auto scaled = hn::Mul(hn::Sub(hn::LoadU(value_tag(), row + j), zero), scale);
-    const auto rounded = hn::NearestInt(hn::Min(hn::Max(scaled, lowest), highest));
-    sums = hn::Add(sums, rounded);
-    hn::StoreU(hn::DemoteTo(byte_tag(), rounded), byte_tag(), out + j);
+    const auto shifted = hn::Add(hn::Min(hn::Max(scaled, lowest), highest), hn::Set(value_tag(), shift));
+    const auto rounded = hn::BitCast(whole_tag(), shifted);
+    sums = hn::Add(sums, rounded);  // modulo 2^32
+    hn::StoreU(hn::TruncateTo(byte_tag(), rounded), byte_tag(), to + j);
   }
-  return hn::GetLane(hn::SumOfLanes(whole_tag(), sums)) +
-         round_row_to_bytes_portable(row + j, d - j, rounding, out + j);
+  const std::uint32_t sum = hn::GetLane(hn::SumOfLanes(whole_tag(), sums)) - static_cast<std::uint32_t>(j) * shift_bits;
+  return static_cast<std::int32_t>(sum) + round_row_to_bytes_portable(row + j, d - j, rounding, out + j);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -4,7 +4,10 @@
 #include <immiscible/detail/simd_dispatch.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
+#include <limits>
+#include <vector>
 
 namespace immiscible {
 namespace detail {
@@ -21,6 +24,32 @@ struct sample_range {
 struct row_statistics {
   double squares;  ///< sum of squares; not finite where a value is not
   float least, most;
+};
+
+/// Gathers the statistics of rows into a range, from several threads.
+class shared_range {
+ public:
+  void add(const row_statistics& row) {
+    lower(least_, row.least);
+    lower(minus_most_, -row.most);
+  }
+
+  /// The range of rows of d values with these squared norms.
+  sample_range of(const std::vector<double>& squares, std::size_t d) const {
+    double sum = 0;
+    for (const double square : squares) sum += square;
+    return {least_, -minus_most_, sum / (static_cast<double>(squares.size()) * static_cast<double>(d))};
+  }
+
+ private:
+  static void lower(std::atomic<float>& value, float to) {
+    float old = value.load(std::memory_order_relaxed);
+    while (to < old && !value.compare_exchange_weak(old, to, std::memory_order_relaxed)) {
+    }
+  }
+
+  std::atomic<float> least_{std::numeric_limits<float>::infinity()};
+  std::atomic<float> minus_most_{std::numeric_limits<float>::infinity()};
 };
 
 /// 16 partial sums, added up in an order that does not depend on the processor.
