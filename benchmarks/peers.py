@@ -4,6 +4,7 @@
     ./run bench --peers --batch 1024 --data photographs --repeat 9
     ./run bench --peers --families         families of costs beside SciPy instead of real ones beside all peers
     ./run bench --peers --end-to-end       distances and assignment, and noise for a trainer, beside LibTorch and SciPy
+    ./run bench --peers --scaling          how our time grows from n = 64 to 8192
 
 All solve the same costs in the same process, in turns, on one thread; times are processor seconds of the thread; ratios are
 taken turn by turn. Every peer gets the form of the costs (-x.e or squared distances) and the type (float32, float64) that
@@ -147,6 +148,28 @@ def print_real(name, images, arguments, ours, solvers):
         print(f"\nours grows as n^{exponent:.2f} from n = {sizes[0]} to {sizes[-1]}")
 
 
+def print_scaling(name, images, arguments, ours):
+    """Our time by n; costs just made, so those that fit no cache come from memory."""
+    print(f"\n{name} (d = {images.shape[1]}): our time, median of {arguments.repeat} batches\n")
+    print("    n  costs, MB          ms  ns a row  ns a cost  GB/s read  exponent since the size before")
+    sizes, medians = [], []
+    for n in arguments.batch:
+        stream, times = batches(images, n, n), []
+        for repetition in range(-1, arguments.repeat):
+            seconds, _, proved = ours.solve(next(stream)["-x.e"])
+            if not proved:
+                sys.exit(f"peers: n = {n}: our prices do not prove our answer")
+            if repetition >= 0:
+                times.append(seconds)
+        sizes.append(n)
+        medians.append(np.median(times))
+        slope = np.log(medians[-1] / medians[-2]) / np.log(sizes[-1] / sizes[-2]) if len(sizes) > 1 else np.nan
+        print(f"{n:5d}  {4e-6 * n * n:9.2f}  {1e3 * medians[-1]:10.3f}  {1e9 * medians[-1] / n:8.0f}  "
+              f"{1e9 * medians[-1] / n**2:9.2f}  {4e-9 * n * n / medians[-1]:9.1f}  {slope:8.2f}", flush=True)
+    exponent = np.polyfit(np.log(sizes), np.log(medians), 1)[0]
+    print(f"\nours grows as n^{exponent:.2f} from n = {sizes[0]} to {sizes[-1]}")
+
+
 # -------------------------------------------------------------------------------------------------------------- Families
 
 
@@ -275,19 +298,24 @@ def main():
     parser.add_argument("--data-dir", default="/usr/share/datasets/fashion-mnist", help="default: %(default)s")
     parser.add_argument("--data", choices=["fashion-mnist", "photographs"], nargs="+",
                         default=["fashion-mnist", "photographs"], help="default: both")
-    parser.add_argument("--batch", type=int, nargs="+", default=[128, 256, 512, 1024, 2048], help="sizes")
+    parser.add_argument("--batch", type=int, nargs="+", help="sizes (128 to 2048; with --scaling 64 to 8192)")
     parser.add_argument("--repeat", type=int, default=7, help="batches of each size (default: %(default)s)")
     parser.add_argument("--patience", type=float, default=20, help="seconds: slower peers are left out (%(default)s)")
     parser.add_argument("--end-to-end", action="store_true", help="distances, assignment and noise beside LibTorch, SciPy")
     parser.add_argument("--families", action="store_true", help="families of costs beside SciPy")
+    parser.add_argument("--scaling", action="store_true", help="ours alone, by size")
     arguments = parser.parse_args()
+    if not arguments.batch:
+        arguments.batch = [2**e for e in (range(6, 14) if arguments.scaling else range(7, 12))]
     ours = paper_table.Immiscible(arguments.library)
     versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in ("scipy", "lapjv", "lap"))
     lapx = next(importlib.metadata.distributions(name="lapx", path=[str(arguments.lapx)]), None)
     print(f"One thread of {paper_table.processor()}; {versions}, lapx {lapx.version if lapx else '(missing)'}.")
     if arguments.families:
         return print_families(arguments, ours)
-    if arguments.end_to_end:
+    if arguments.scaling:
+        show = lambda name, images: print_scaling(name, images, arguments, ours)
+    elif arguments.end_to_end:
         torch = TorchPeer(pathlib.Path(arguments.library).with_name("libtorch_peer.so"))
         show = lambda name, images: print_end_to_end(name, images, arguments, ours, torch)
     else:

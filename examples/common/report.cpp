@@ -133,8 +133,10 @@ void comparison::print(std::ostream& out) const {
 }
 
 /// The baseline's curve may have been at its final quality long before its end: the table counts from there. This line
-/// counts from the end, as is common.
+/// counts from the end, as is common; it says nothing where the baseline was there from the first evaluation on.
 void comparison::print_gain_over_whole_run(std::ostream& out) const {
+  const auto baseline = reach_target("none");
+  if (!baseline || baseline->at_first_point) return;
   for (const std::string& pairing : options_.pairings) {
     const auto own = reach_target(pairing);
     if (pairing == "none" || !own) continue;
