@@ -6,14 +6,10 @@
 #include <immiscible/assign.hpp>
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
-#include <immiscible/detail/answers.hpp>
+#include <immiscible/detail/parallel.hpp>
 
-#include <algorithm>
-#include <atomic>
 #include <cstddef>
-#include <exception>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace immiscible {
@@ -59,35 +55,13 @@ void assign_batched(const std::vector<batch<Scalar>>& images, const std::vector<
   }
   if (options.threads < 1) detail::fail("assign_batched", "needs threads >= 1, got 0");
   out.resize(problems);
-  const std::size_t team_size = std::max<std::size_t>(1, std::min(options.threads, problems));
-  if (workspace.of_thread.size() < team_size) workspace.of_thread.resize(team_size);
+  const std::size_t team = detail::team_size(problems, options.threads);
+  if (workspace.of_thread.size() < team) workspace.of_thread.resize(team);
   assign_options each = options;
   each.threads = 1;
-
-  std::atomic<std::size_t> next{0};
-  std::vector<std::exception_ptr> errors(problems);
-  std::atomic<bool> failed{false};
-  const auto work = [&](std::size_t thread) {
-    for (std::size_t p = next++; p < problems && !failed; p = next++) {
-      try {
-        assign(images[p], noise[p], each, out[p], workspace.of_thread[thread]);
-      } catch (...) {
-        errors[p] = std::current_exception();
-        failed = true;
-      }
-    }
-  };
-  std::vector<std::thread> team;
-  team.reserve(team_size - 1);
-  try {
-    for (std::size_t t = 1; t < team_size; ++t) team.emplace_back(work, t);
-  } catch (...) {  // no more threads to be had: those that there are do all
-  }
-  work(0);
-  for (std::thread& member : team) member.join();
-  for (const std::exception_ptr& error : errors) {
-    if (error) std::rethrow_exception(error);
-  }
+  detail::for_each_problem(problems, options.threads, [&](std::size_t p, std::size_t thread) {
+    assign(images[p], noise[p], each, out[p], workspace.of_thread[thread]);
+  });
 }
 
 template <class Scalar>

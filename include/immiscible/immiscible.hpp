@@ -8,6 +8,7 @@
 #include <immiscible/batch.hpp>
 #include <immiscible/cost.hpp>
 #include <immiscible/greedy.hpp>
+#include <immiscible/groups.hpp>
 #include <immiscible/jonker_volgenant.hpp>
 #include <immiscible/nearest_noise.hpp>
 #include <immiscible/noise_matcher.hpp>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <exception>
 #include <thread>
@@ -41,6 +42,43 @@ void for_row_blocks(std::size_t rows, std::size_t threads, const Work& work) {
   }
   for (std::size_t b = team.size() + 1; b < blocks; ++b) guarded(b);
   guarded(0);
+  for (std::thread& member : team) member.join();
+  for (const std::exception_ptr& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
+}
+
+/// How many threads `for_each_problem` starts at most.
+inline std::size_t team_size(std::size_t problems, std::size_t threads) {
+  return std::max<std::size_t>(1, std::min(threads, problems));
+}
+
+/// Calls work(problem, thread) for each problem 0 ... problems - 1, several at a time; thread < team_size(problems, threads).
+///
+/// Once a problem has failed no other is begun; the exception of the lowest that failed is rethrown here at the end.
+template <class Work>
+void for_each_problem(std::size_t problems, std::size_t threads, const Work& work) {
+  std::atomic<std::size_t> next{0};
+  std::atomic<bool> failed{false};
+  std::vector<std::exception_ptr> errors(problems);
+  const auto take_problems = [&](std::size_t thread) {
+    for (std::size_t p = next++; p < problems && !failed; p = next++) {
+      try {
+        work(p, thread);
+      } catch (...) {
+        errors[p] = std::current_exception();
+        failed = true;
+      }
+    }
+  };
+  std::vector<std::thread> team;
+  const std::size_t size = team_size(problems, threads);
+  team.reserve(size - 1);
+  try {
+    for (std::size_t t = 1; t < size; ++t) team.emplace_back(take_problems, t);
+  } catch (...) {  // no more threads to be had: those that there are do all
+  }
+  take_problems(0);
   for (std::thread& member : team) member.join();
   for (const std::exception_ptr& error : errors) {
     if (error) std::rethrow_exception(error);
