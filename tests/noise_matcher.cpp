@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -213,4 +214,73 @@ TEST_CASE("bad images, steps and options are refused, and the matcher works on")
   CHECK_THROWS_WITH(too_many(images, 0), Contains("needs n * k * d values that fit the address space"));
   noise_matcher no_threads = matcher_of(method::exact, 1, 0);
   CHECK_THROWS_WITH(no_threads(images, 0), Contains("needs threads >= 1, got 0"));
+}
+
+TEST_CASE("a warm-up and a fraction: steps that are not paired get the plain draw") {
+  const tests::matrix<float> images = some_images(40, 6);
+  immiscible::noise_matcher_options options{seed, {}};
+  options.first_paired_step = 10;
+  options.paired_fraction = 0.25;
+  options.pairing.precision = immiscible::precision::automatic;
+  noise_matcher match(options), always({seed, {}});
+  std::size_t paired = 0;
+  for (std::uint64_t step = 0; step < 2010; ++step) {
+    paired += match.pairs_at(step);
+    if (step >= 40) continue;
+    const auto got = match(images, step).noise;
+    const auto expected = match.pairs_at(step) ? always(images, step).noise : got;
+    CHECK(std::equal(got.data(), got.data() + 40 * 6, expected.data()));
+    if (!match.pairs_at(step)) CHECK(same_row(got.data(), plain_draw(step, 40, 6).values.data(), 40 * 6));
+  }
+  CHECK(std::abs(static_cast<double>(paired) - 500) < 5 * std::sqrt(2000 * 0.25 * 0.75));
+  CHECK_FALSE(match.pairs_at(9));
+  options.paired_fraction = 0;
+  CHECK_FALSE(noise_matcher(options).pairs_at(1000));
+  options.paired_fraction = 1;
+  CHECK(noise_matcher(options).pairs_at(10));
+  options.paired_fraction = -0.1;
+  CHECK_THROWS_AS(noise_matcher(options), std::invalid_argument);
+}
+
+TEST_CASE("flip negates paired noise, and plain noise never") {
+  const tests::matrix<float> images = some_images(30, 6);
+  immiscible::noise_matcher_options options{seed, {}};
+  options.flip = true;
+  options.first_paired_step = 1;
+  noise_matcher flipped(options), straight({seed, {}});
+  const auto a = flipped(images, 5).noise, b = straight(images, 5).noise;
+  for (std::size_t i = 0; i < 30; ++i) {
+    for (std::size_t k = 0; k < 6; ++k) CHECK(a(i, k) == -b(i, k));
+  }
+  CHECK(same_row(flipped(images, 0).noise.data(), plain_draw(0, 30, 6).values.data(), 30 * 6));
+}
+
+TEST_CASE("within groups, and into the caller's memory") {
+  const std::size_t n = 50, d = 6;
+  const tests::matrix<float> images = some_images(n, d);
+  std::vector<std::int64_t> group(n);
+  for (std::size_t i = 0; i < n; ++i) group[i] = static_cast<std::int64_t>(i * i % 3);
+  noise_matcher match({seed, {}});
+  const auto matched = match(images, 7, group);
+  const tests::matrix<float> drawn = plain_draw(7, n, d);
+  const auto expected = immiscible::assign_in_groups(images, drawn, group);
+  CHECK(matched.pairs.noise_of_image == expected.noise_of_image);
+  check_rows_are_those_drawn(matched, 7, n);
+
+  std::vector<float> memory(n * (d + 3), 9.0f);
+  const immiscible::matrix_view<float> out(memory.data(), n, d, d + 3);
+  noise_matcher other({seed, {}});
+  for (const auto how : {method::exact, method::nearest}) {
+    noise_matcher own = matcher_of(how, 3);
+    own.match_into(images.view(), 7, out);
+    noise_matcher again = matcher_of(how, 3);
+    const auto same = again(images, 7).noise;
+    for (std::size_t i = 0; i < n; ++i) {
+      CHECK(same_row(out.row(i), same.row(i), d));
+      CHECK(out.row(i)[d] == 9.0f);
+    }
+  }
+  CHECK_THROWS_AS(other.match_into(images.view(), 7, immiscible::matrix_view<float>(memory.data(), n, d + 1)),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(matcher_of(method::nearest, 2)(images, 7, group), std::invalid_argument);
 }

@@ -10,6 +10,7 @@
 #include <immiscible/greedy.hpp>
 #include <immiscible/groups.hpp>
 #include <immiscible/jonker_volgenant.hpp>
+#include <immiscible/matched_loader.hpp>
 #include <immiscible/nearest_noise.hpp>
 #include <immiscible/noise_matcher.hpp>
 #include <immiscible/philox.hpp>

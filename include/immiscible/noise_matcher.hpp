@@ -5,15 +5,19 @@
 //
 // The noise of a step is rows 0, 1, ... of (seed, step): see philox.hpp. Pairing only moves rows, so what was drawn can be
 // drawn again, and methods that pair nothing give the plain draw, bit for bit.
+//
+// matched_loader.hpp pairs over a window of several batches, and ahead of time on a thread of its own.
 #pragma once
 
 #include <immiscible/assign.hpp>
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
 #include <immiscible/detail/drawn_noise.hpp>
+#include <immiscible/groups.hpp>
 #include <immiscible/philox.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -23,10 +27,13 @@
 
 namespace immiscible {
 
-/// Where the noise comes from and how it is paired.
+/// Where the noise comes from, how it is paired, and when.
 struct noise_matcher_options {
   std::uint64_t seed = 0;
   assign_options pairing = {};
+  std::uint64_t first_paired_step = 0;  ///< steps before it get plain noise: a warm-up
+  double paired_fraction = 1;           ///< of the steps after it, chosen by (seed, step); the others get plain noise
+  bool flip = false;  ///< for research: paired noise is negated, which makes it far from its image but leaves it its own
 };
 
 /// Noise that belongs to a batch of images, and how it was chosen. Both live in the matcher, until its next call.
@@ -39,7 +46,8 @@ struct matched_noise {
 /// Draws N(0, I) noise for every batch and pairs it with the images.
 class noise_matcher {
  public:
-  explicit noise_matcher(const noise_matcher_options& options = {}) : options_(options) {}
+  /// @throws std::invalid_argument  paired_fraction outside 0 ... 1.
+  explicit noise_matcher(const noise_matcher_options& options = {});
 
   /// The matched noise of `images` at training step `step`.
   ///
@@ -55,47 +63,119 @@ class noise_matcher {
   ///
   /// Cost:        draws n d values (method::nearest: n k d), then `assign`, then moves each row at most once. Memory: the
   ///              drawn noise and that of `assign`; kept, so that batches of the same or a smaller size allocate what the
-  ///              method itself allocates: nothing for exact and auction on one thread.
+  ///              method itself allocates: nothing for exact and auction on one thread. In bytes (precision::int8) noise is cut
+  ///              at 4 exactly, where `assign` cuts at 4 times its root mean square.
   /// Determinism: the same seed, step and images give the same noise, for any number of threads.
   /// Reference:   Li et al., Immiscible Diffusion, NeurIPS 2024, algorithm 1.
   template <class Images>
   matched_noise operator()(const Images& images, std::uint64_t step);
 
+  /// The same within groups: see `assign_in_groups`.
+  ///
+  /// @param group  [n] labels: classes, buckets; equal labels are one group.
+  /// @throws std::invalid_argument  also as `assign_in_groups`.
+  template <class Images>
+  matched_noise operator()(const Images& images, std::uint64_t step, const std::vector<std::int64_t>& group);
+
+  /// The same into the caller's memory.
+  ///
+  /// @param noise  [n, d], host; overwritten, in part even if this throws.
+  /// @param group  [n] labels, or null: all images are one group.
+  /// @return       how the noise was chosen; the matcher's, until its next call.
+  /// @throws std::invalid_argument  also if `noise` has another shape than `images`.
+  const assignment& match_into(const batch<float>& images, std::uint64_t step, const matrix_view<float>& noise,
+                               const std::vector<std::int64_t>* group = nullptr);
+
+  /// True if `step` is one whose noise gets paired: see `first_paired_step` and `paired_fraction`.
+  bool pairs_at(std::uint64_t step) const;
+
   const noise_matcher_options& options() const { return options_; }
 
  private:
-  matrix_view<float> draw(std::size_t rows, std::size_t columns, std::uint64_t step);
-  void keep_chosen(const matrix_view<float>& drawn);
+  void pair_candidates(const batch<float>& images, std::uint64_t step, const matrix_view<float>& noise);
 
   noise_matcher_options options_;
   assignment pairs_;
   assign_workspace<float> workspace_;
-  detail::known_noise known_;
-  std::vector<float> drawn_;  // [n, d], or [n k, d]
+  groups_workspace<float> groups_workspace_;
+  std::vector<float> noise_;       // [n, d]
+  std::vector<float> candidates_;  // [n k, d], method::nearest
   std::vector<float> spare_row_;
   std::vector<bool> moved_;
 };
 
 // ------------------------------------------------------------------------------------------------ Implementation
 
-/// Rows 0 ... rows - 1 of the step, in the matcher's memory.
-inline matrix_view<float> noise_matcher::draw(std::size_t rows, std::size_t columns, std::uint64_t step) {
-  detail::check_noise_identity("noise_matcher", step, 0, rows, columns);
-  drawn_.resize(rows * columns);
-  const matrix_view<float> drawn(drawn_.data(), rows, columns);
-  known_ = detail::draw_known(options_.seed, step, options_.pairing, drawn, workspace_);
-  return drawn;
+inline noise_matcher::noise_matcher(const noise_matcher_options& options) : options_(options) {
+  if (!(options.paired_fraction >= 0 && options.paired_fraction <= 1)) {
+    detail::fail("noise_matcher", "needs paired_fraction from 0 to 1, got " + std::to_string(options.paired_fraction));
+  }
 }
 
-/// Moves the chosen rows to the front, row i to image i.
-inline void noise_matcher::keep_chosen(const matrix_view<float>& drawn) {
-  const std::vector<std::int32_t>& source = pairs_.noise_of_image;
-  if (pairs_.status == status::infeasible) return;
-  if (options_.pairing.method != method::nearest) return detail::move_rows(drawn, source, spare_row_, moved_);
-  for (std::size_t i = 0; i < source.size(); ++i) {  // row i comes from i k or later: nothing is overwritten unread
-    const auto chosen = static_cast<std::size_t>(source[i]);
-    if (chosen != i) std::copy_n(drawn.row(chosen), drawn.columns(), drawn.row(i));
+inline bool noise_matcher::pairs_at(std::uint64_t step) const {
+  if (step < options_.first_paired_step) return false;
+  if (options_.paired_fraction >= 1) return true;
+  const detail::philox_words words =
+      detail::philox_block(detail::philox_counter(detail::philox_stream::paired_steps, step, 0, 0),
+                           static_cast<std::uint32_t>(options_.seed), static_cast<std::uint32_t>(options_.seed >> 32));
+  return words.word[0] * 0x1p-32 < options_.paired_fraction;
+}
+
+/// method::nearest: draws k candidates for each image, keeps the nearest.
+inline void noise_matcher::pair_candidates(const batch<float>& images, std::uint64_t step,
+                                           const matrix_view<float>& noise) {
+  const std::size_t n = images.rows(), d = images.columns(), k = options_.pairing.candidates;
+  const std::size_t most = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) / sizeof(float);
+  if (k < 1) detail::fail("noise_matcher", "needs candidates >= 1 for method::nearest, got 0");
+  if (d != 0 && n > most / d / k) {
+    detail::fail("noise_matcher", "needs n * k * d values that fit the address space, got " + std::to_string(n) +
+                                      " * " + std::to_string(k) + " * " + std::to_string(d));
   }
+  detail::check_noise_identity("noise_matcher", step, 0, n * k, d);
+  candidates_.resize(n * k * d);
+  const matrix_view<float> drawn(candidates_.data(), n * k, d);
+  const detail::known_noise known = detail::draw_known(options_.seed, step, options_.pairing, drawn, workspace_);
+  detail::require_assignable(images, batch<float>(drawn), options_.pairing);
+  detail::assign_known(images, batch<float>(drawn), options_.pairing, known, pairs_, workspace_);
+  for (std::size_t i = 0; i < n; ++i) {
+    std::copy_n(drawn.row(static_cast<std::size_t>(pairs_.noise_of_image[i])), d, noise.row(i));
+  }
+}
+
+inline const assignment& noise_matcher::match_into(const batch<float>& images, std::uint64_t step,
+                                                   const matrix_view<float>& noise,
+                                                   const std::vector<std::int64_t>* group) {
+  const std::size_t n = images.rows(), d = images.columns();
+  if (noise.rows() != n || noise.columns() != d) {
+    detail::fail("noise_matcher", "needs noise of the shape of the images, got images " + detail::shape_text(images) +
+                                      " and noise " + detail::shape_text(noise));
+  }
+  const bool paired = pairs_at(step);
+  assign_options pairing = options_.pairing;
+  if (!paired) {
+    pairing.method = method::none;
+    pairing.precision = precision::full;
+  }
+  if (pairing.method == method::nearest && group == nullptr) {
+    pair_candidates(images, step, noise);
+  } else {
+    detail::check_noise_identity("noise_matcher", step, 0, n, d);
+    const detail::known_noise known = detail::draw_known(options_.seed, step, pairing, noise, workspace_);
+    if (group != nullptr) {
+      assign_in_groups(images, batch<float>(noise), *group, pairing, pairs_, groups_workspace_);
+    } else {
+      detail::require_assignable(images, batch<float>(noise), pairing);
+      detail::assign_known(images, batch<float>(noise), pairing, known, pairs_, workspace_);
+    }
+    if (pairs_.status != status::infeasible) {
+      detail::move_rows(noise, pairs_.noise_of_image, spare_row_, moved_);
+    }
+  }
+  for (std::size_t i = 0; options_.flip && paired && i < n; ++i) {
+    float* const row = noise.row(i);
+    for (std::size_t j = 0; j < d; ++j) row[j] = -row[j];
+  }
+  return pairs_;
 }
 
 template <class Images>
@@ -104,19 +184,23 @@ matched_noise noise_matcher::operator()(const Images& images_like, std::uint64_t
   static_assert(std::is_same<typename decltype(view)::value_type, float>::value,
                 "immiscible::noise_matcher: needs images of float, the type of the noise");
   const batch<float> images = view;
-  const std::size_t n = images.rows(), d = images.columns();
-  const std::size_t k = options_.pairing.method == method::nearest ? options_.pairing.candidates : 1;
-  const std::size_t most = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) / sizeof(float);
-  if (k < 1) detail::fail("noise_matcher", "needs candidates >= 1 for method::nearest, got 0");
-  if (d != 0 && n > most / d / k) {
-    detail::fail("noise_matcher", "needs n * k * d values that fit the address space, got " + std::to_string(n) +
-                                      " * " + std::to_string(k) + " * " + std::to_string(d));
-  }
-  const matrix_view<float> drawn = draw(n * k, d, step);
-  detail::require_assignable(images, batch<float>(drawn), options_.pairing);
-  detail::assign_known(images, batch<float>(drawn), options_.pairing, known_, pairs_, workspace_);
-  keep_chosen(drawn);
-  return {batch<float>(drawn.data(), n, d), pairs_};
+  noise_.resize(images.rows() * images.columns());
+  const matrix_view<float> noise(noise_.data(), images.rows(), images.columns());
+  match_into(images, step, noise);
+  return {batch<float>(noise), pairs_};
+}
+
+template <class Images>
+matched_noise noise_matcher::operator()(const Images& images_like, std::uint64_t step,
+                                        const std::vector<std::int64_t>& group) {
+  const auto view = as_batch(images_like);
+  static_assert(std::is_same<typename decltype(view)::value_type, float>::value,
+                "immiscible::noise_matcher: needs images of float, the type of the noise");
+  const batch<float> images = view;
+  noise_.resize(images.rows() * images.columns());
+  const matrix_view<float> noise(noise_.data(), images.rows(), images.columns());
+  match_into(images, step, noise, &group);
+  return {batch<float>(noise), pairs_};
 }
 
 }  // namespace immiscible

@@ -168,13 +168,10 @@ inline at::Tensor& permute_rows_(at::Tensor& rows, const std::vector<std::int32_
 inline matched_noise_tensor torch_noise_matcher::operator()(const at::Tensor& images, std::uint64_t step) {
   detail::require_samples("torch_noise_matcher", "images", images);
   const detail::tensor_rows<float> rows(images);
-  const matched_noise matched = match_(rows.view(), step);
   at::Tensor noise = at::empty(images.sizes(), at::kFloat);
-  const std::size_t d = matched.noise.columns();
-  for (std::size_t i = 0; i < matched.noise.rows(); ++i) {
-    std::copy_n(matched.noise.row(i), d, noise.mutable_data_ptr<float>() + i * d);
-  }
-  return {noise.to(images.scalar_type()), matched.pairs};
+  const matrix_view<float> out(noise.mutable_data_ptr<float>(), rows.view().rows(), rows.view().columns());
+  const assignment& pairs = match_.match_into(rows.view(), step, out);
+  return {noise.to(images.scalar_type()), pairs};
 }
 
 }  // namespace immiscible

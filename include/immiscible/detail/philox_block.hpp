@@ -30,8 +30,11 @@ constexpr int philox_rounds = 10;
 constexpr int philox_block_bits = 28;  ///< blocks of four words in a row: fewer than 2^28
 constexpr int philox_index_bits = 48;  ///< indices and steps: below 2^48
 
-/// Uses of the counter that never meet. 1 ... 15 are kept for draws other than the rows of noise.
-enum class philox_stream : std::uint32_t { rows = 0 };
+/// Uses of the counter that never meet; 4 bits.
+enum class philox_stream : std::uint32_t {
+  rows = 0,         ///< of noise
+  paired_steps = 1  ///< whether a step is paired: noise_matcher
+};
 
 /// The four words of a counter, or of the block drawn from it.
 struct philox_words {
