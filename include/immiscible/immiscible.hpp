@@ -10,7 +10,9 @@
 #include <immiscible/greedy.hpp>
 #include <immiscible/groups.hpp>
 #include <immiscible/jonker_volgenant.hpp>
+#include <immiscible/masked.hpp>
 #include <immiscible/matched_loader.hpp>
 #include <immiscible/nearest_noise.hpp>
 #include <immiscible/noise_matcher.hpp>
 #include <immiscible/philox.hpp>
+#include <immiscible/pooling.hpp>
