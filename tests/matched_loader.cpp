@@ -102,6 +102,22 @@ TEST_CASE("without a window every batch gets what noise_matcher gives") {
   }
 }
 
+TEST_CASE("a training that goes on from a checkpoint gets the noise it would have had") {
+  matched_loader_options options = options_of(32, true);
+  matched_loader<labelled> whole(source_of{std::vector<std::size_t>(8, 16)}, options);
+  const record all = all_of(whole);
+  options.first_index = 4;
+  source_of rest{std::vector<std::size_t>(8, 16)};
+  rest.given = 4;
+  matched_loader<labelled> later(rest, options);
+  for (std::size_t b = 4; b < 8; ++b) {
+    const auto item = later.next();
+    REQUIRE(item);
+    CHECK(item->index == b);
+    CHECK(std::equal(all.noise[b].begin(), all.noise[b].end(), item->noise.data()));
+  }
+}
+
 TEST_CASE("a window is paired as one: whole batches, until there are images enough") {
   const std::vector<std::size_t> sizes = {16, 16, 16, 16, 7, 16, 16};  // windows of 48, 39, 16 rows
   for (const bool background : {false, true}) {

@@ -186,6 +186,38 @@ TEST_CASE("paired and unpaired training see the same noise, row for row") {
   CHECK((images - matched.noise).square().sum().item<double>() < (images - drawn).square().sum().item<double>());
 }
 
+TEST_CASE("groups: labels as a tensor, strided or not") {
+  const at::Tensor images = integers({30, 2, 3}, 30), noise = integers({30, 2, 3}, 31);
+  at::Tensor both = at::empty({30, 2}, at::kLong);
+  std::vector<std::int64_t> group;
+  for (std::int64_t i = 0; i < 30; ++i) group.push_back(i * i % 4), both[i][0] = i * i % 4;
+  const at::Tensor labels = both.select(1, 0);
+  const auto of_rows = immiscible::assign_in_groups(rows_of(images), rows_of(noise), group);
+  CHECK(immiscible::assign_in_groups(images, noise, labels).noise_of_image == of_rows.noise_of_image);
+  CHECK(immiscible::assign_in_groups(images.to(at::kDouble), noise.to(at::kDouble), labels).noise_of_image.size() ==
+        30);
+
+  immiscible::torch_noise_matcher match({5, {}});
+  immiscible::noise_matcher plain({5, {}});
+  const auto expected = plain(rows_of(images), 2, group);
+  const at::Tensor matched = match(images, 2, labels).noise;
+  CHECK(std::equal(expected.noise.data(), expected.noise.data() + 30 * 6, matched.const_data_ptr<float>()));
+  CHECK_THAT(refusal_of([&] { match(images, 2, labels.to(at::kInt)); }), Contains("needs labels [n] of int64"));
+  CHECK_THAT(refusal_of([&] { match(images, 2, labels.narrow(0, 0, 29)); }), Contains("each of the 30 images, got 29"));
+}
+
+TEST_CASE("float_rows: a view, and what has none") {
+  const at::Tensor images = integers({5, 2, 3}, 32);
+  const auto rows = immiscible::float_rows(images);
+  CHECK(rows.data() == images.const_data_ptr<float>());
+  CHECK(rows.rows() == 5);
+  CHECK(rows.columns() == 6);
+  CHECK_THAT(refusal_of([&] { immiscible::float_rows(images.to(at::kHalf)); }),
+             Contains("float32") && Contains("Half"));
+  CHECK_THAT(refusal_of([&] { immiscible::float_rows(images.transpose(1, 2)); }), Contains("contiguous"));
+  CHECK_THAT(refusal_of([&] { immiscible::float_rows(at::Tensor()); }), Contains("undefined"));
+}
+
 TEST_CASE("no images: empty answers") {
   const at::Tensor none = at::empty({0, 3, 2});
   CHECK(assign(none, none).noise_of_image.empty());

@@ -33,7 +33,8 @@ struct matched_loader_options {
   noise_matcher_options matcher = {};
   std::size_t window =
       0;  ///< images that are paired together, at least: whole batches until there are so many; 0: each batch alone
-  bool background = true;  ///< read ahead, draw and pair on a thread of its own
+  std::uint64_t first_index = 0;  ///< of the source's first batch; for trainings that go on from a checkpoint
+  bool background = true;         ///< read ahead, draw and pair on a thread of its own
 };
 
 /// One batch of the source, and its noise.
@@ -41,7 +42,7 @@ template <class Batch>
 struct matched_batch {
   Batch images;        ///< as the source gave it, labels and all
   batch<float> noise;  ///< [n, d] row i belongs to image i; the loader's memory, valid until its next call or its end
-  std::uint64_t index = 0;  ///< of the batch: 0, 1, ...
+  std::uint64_t index = 0;  ///< of the batch: first_index, first_index + 1, ...
   bool paired = false;      ///< false for a batch that only got plain noise (a warm-up, method::none)
 };
 
@@ -107,7 +108,7 @@ class matched_loader {
   labels labels_;
   matched_loader_options options_;
   noise_matcher match_;
-  std::uint64_t batches_read_ = 0;
+  std::uint64_t next_index_;  // of the batch that is read next
 
   std::array<prepared, 2> windows_;
   std::size_t current_ = 0;   // the caller's window
@@ -124,7 +125,11 @@ class matched_loader {
 
 template <class Batch>
 matched_loader<Batch>::matched_loader(source next, const matched_loader_options& options, labels groups)
-    : source_(std::move(next)), labels_(std::move(groups)), options_(options), match_(options.matcher) {
+    : source_(std::move(next)),
+      labels_(std::move(groups)),
+      options_(options),
+      match_(options.matcher),
+      next_index_(options.first_index) {
   if (!source_) detail::fail("matched_loader", "needs a source of batches, got none");
   if (options_.background) thread_ = std::thread([this] { run(); });
 }
@@ -142,7 +147,7 @@ matched_loader<Batch>::~matched_loader() {
 /// Batches of the source, until they fill the window.
 template <class Batch>
 void matched_loader<Batch>::read(prepared& window) {
-  window.first_index = batches_read_;
+  window.first_index = next_index_;
   while (window.rows < std::max<std::size_t>(1, options_.window)) {
     std::optional<Batch> one = source_();
     if (!one) {
@@ -165,7 +170,7 @@ void matched_loader<Batch>::read(prepared& window) {
     window.columns = images.columns();
     window.rows += images.rows();
     window.batches.push_back(std::move(*one));
-    ++batches_read_;
+    ++next_index_;
     if (options_.window == 0) return;  // also after an empty batch
   }
 }

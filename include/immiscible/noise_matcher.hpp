@@ -33,7 +33,8 @@ struct noise_matcher_options {
   assign_options pairing = {};
   std::uint64_t first_paired_step = 0;  ///< steps before it get plain noise: a warm-up
   double paired_fraction = 1;           ///< of the steps after it, chosen by (seed, step); the others get plain noise
-  bool flip = false;  ///< for research: paired noise is negated, which makes it far from its image but leaves it its own
+  bool flip =
+      false;  ///< for research: paired noise is negated, which makes it far from its image but leaves it its own
 };
 
 /// Noise that belongs to a batch of images, and how it was chosen. Both live in the matcher, until its next call.

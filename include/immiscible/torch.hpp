@@ -14,6 +14,7 @@
 #include <immiscible/assign.hpp>
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
+#include <immiscible/groups.hpp>
 #include <immiscible/noise_matcher.hpp>
 
 #include <ATen/ATen.h>
@@ -39,6 +40,19 @@ namespace immiscible {
 ///
 /// Cost: that of assign.hpp, plus a float32 copy of each tensor that is not contiguous float32. Both float64: in float64.
 inline assignment assign(const at::Tensor& images, const at::Tensor& noise, const assign_options& options = {});
+
+/// Chooses a noise for every image among the noises of its group: `assign_in_groups` of groups.hpp for tensors.
+///
+/// @param labels  [n] int64 on the CPU; equal labels are one group.
+/// @throws std::invalid_argument  also as groups.hpp, or labels of another dtype or shape.
+inline assignment assign_in_groups(const at::Tensor& images, const at::Tensor& noise, const at::Tensor& labels,
+                                   const assign_options& options = {});
+
+/// The rows [n, d] of a tensor [n, ...] without a copy, for the `as_batch` of a type of your own that holds tensors (see
+/// matched_loader.hpp).
+///
+/// @throws std::invalid_argument  the tensor is not contiguous float32 on the CPU with a dimension at least.
+inline batch<float> float_rows(const at::Tensor& tensor);
 
 /// The noise row of each image as an int64 tensor [n], for index_select and gather.
 inline at::Tensor index_tensor(const std::vector<std::int32_t>& noise_of_image);
@@ -75,7 +89,12 @@ class torch_noise_matcher {
   /// @throws std::invalid_argument  as `assign`.
   matched_noise_tensor operator()(const at::Tensor& images, std::uint64_t step);
 
+  /// The same within groups: labels [n] int64 on the CPU.
+  matched_noise_tensor operator()(const at::Tensor& images, std::uint64_t step, const at::Tensor& labels);
+
  private:
+  matched_noise_tensor match(const at::Tensor& images, std::uint64_t step, const std::vector<std::int64_t>* group);
+
   noise_matcher match_;
 };
 
@@ -118,6 +137,16 @@ class tensor_rows {
   batch<Scalar> view_;
 };
 
+inline std::vector<std::int64_t> group_of_row(const char* function, const at::Tensor& labels) {
+  if (!labels.defined() || labels.scalar_type() != at::kLong || !labels.device().is_cpu() || labels.dim() != 1) {
+    fail(function, "needs labels [n] of int64 on the CPU, got " +
+                       (labels.defined() ? tensor_text(labels) : std::string("an undefined tensor")));
+  }
+  const at::Tensor together = labels.contiguous();
+  const std::int64_t* const first = together.const_data_ptr<std::int64_t>();
+  return {first, first + together.numel()};
+}
+
 inline void require_row_numbers(const char* function, const at::Tensor& rows,
                                 const std::vector<std::int32_t>& source_of_row) {
   if (!rows.defined() || rows.dim() < 1) fail(function, "needs a tensor of shape [m, ...], got one without dimensions");
@@ -129,19 +158,48 @@ inline void require_row_numbers(const char* function, const at::Tensor& rows,
   }
 }
 
+inline void require_pair(const char* function, const at::Tensor& images, const at::Tensor& noise) {
+  require_samples(function, "images", images);
+  require_samples(function, "noise", noise);
+  if (images.sizes().slice(1) != noise.sizes().slice(1)) {
+    fail(function, "needs images and noise of the same sizes but the first, got images " + tensor_text(images) +
+                       " and noise " + tensor_text(noise));
+  }
+}
+
 }  // namespace detail
 
 inline assignment assign(const at::Tensor& images, const at::Tensor& noise, const assign_options& options) {
-  detail::require_samples("assign", "images", images);
-  detail::require_samples("assign", "noise", noise);
-  if (images.sizes().slice(1) != noise.sizes().slice(1)) {
-    detail::fail("assign", "needs images and noise of the same sizes but the first, got images " +
-                               detail::tensor_text(images) + " and noise " + detail::tensor_text(noise));
-  }
+  detail::require_pair("assign", images, noise);
   if (images.scalar_type() == at::kDouble && noise.scalar_type() == at::kDouble) {
     return assign(detail::tensor_rows<double>(images).view(), detail::tensor_rows<double>(noise).view(), options);
   }
   return assign(detail::tensor_rows<float>(images).view(), detail::tensor_rows<float>(noise).view(), options);
+}
+
+inline assignment assign_in_groups(const at::Tensor& images, const at::Tensor& noise, const at::Tensor& labels,
+                                   const assign_options& options) {
+  const char* name = "assign_in_groups";
+  detail::require_pair(name, images, noise);
+  const std::vector<std::int64_t> group = detail::group_of_row(name, labels);
+  if (images.scalar_type() == at::kDouble && noise.scalar_type() == at::kDouble) {
+    return assign_in_groups(detail::tensor_rows<double>(images).view(), detail::tensor_rows<double>(noise).view(),
+                            group, options);
+  }
+  return assign_in_groups(detail::tensor_rows<float>(images).view(), detail::tensor_rows<float>(noise).view(), group,
+                          options);
+}
+
+inline batch<float> float_rows(const at::Tensor& tensor) {
+  if (!tensor.defined() || tensor.scalar_type() != at::kFloat || !tensor.device().is_cpu() ||
+      tensor.layout() != at::kStrided || !tensor.is_contiguous() || tensor.dim() < 1) {
+    detail::fail("float_rows", "needs a contiguous tensor of float32 on the CPU, [n, ...], got " +
+                                   (tensor.defined() ? detail::tensor_text(tensor) : std::string("an undefined one")));
+  }
+  const auto n = static_cast<std::size_t>(tensor.size(0));
+  std::size_t d = 1;
+  for (const std::int64_t size : tensor.sizes().slice(1)) d *= static_cast<std::size_t>(size);
+  return {tensor.const_data_ptr<float>(), n, d};
 }
 
 inline at::Tensor index_tensor(const std::vector<std::int32_t>& noise_of_image) {
@@ -165,13 +223,24 @@ inline at::Tensor& permute_rows_(at::Tensor& rows, const std::vector<std::int32_
   return rows.copy_(permute_rows(rows, source_of_row));
 }
 
-inline matched_noise_tensor torch_noise_matcher::operator()(const at::Tensor& images, std::uint64_t step) {
+inline matched_noise_tensor torch_noise_matcher::match(const at::Tensor& images, std::uint64_t step,
+                                                       const std::vector<std::int64_t>* group) {
   detail::require_samples("torch_noise_matcher", "images", images);
   const detail::tensor_rows<float> rows(images);
   at::Tensor noise = at::empty(images.sizes(), at::kFloat);
   const matrix_view<float> out(noise.mutable_data_ptr<float>(), rows.view().rows(), rows.view().columns());
-  const assignment& pairs = match_.match_into(rows.view(), step, out);
+  const assignment& pairs = match_.match_into(rows.view(), step, out, group);
   return {noise.to(images.scalar_type()), pairs};
+}
+
+inline matched_noise_tensor torch_noise_matcher::operator()(const at::Tensor& images, std::uint64_t step) {
+  return match(images, step, nullptr);
+}
+
+inline matched_noise_tensor torch_noise_matcher::operator()(const at::Tensor& images, std::uint64_t step,
+                                                            const at::Tensor& labels) {
+  const std::vector<std::int64_t> group = detail::group_of_row("torch_noise_matcher", labels);
+  return match(images, step, &group);
 }
 
 }  // namespace immiscible
