@@ -12,6 +12,7 @@
 #include "common/options.hpp"
 #include "common/report.hpp"
 
+#include <immiscible/matched_loader.hpp>
 #include <immiscible/torch.hpp>
 
 #include <ATen/Parallel.h>
@@ -90,6 +91,13 @@ double frechet_distance_of(const studio& s, const Tensor& pictures) {
 
 // ------------------------------------------------------------------------------------------------------------ Training
 
+/// What the loader reads, and hands out with noise.
+struct training_batch {
+  Tensor images;
+
+  friend immiscible::batch<float> as_batch(const training_batch& b) { return immiscible::float_rows(b.images); }
+};
+
 template <class Network>
 run train(const trainer_options& options, const studio& s, std::shared_ptr<Network> network, const std::string& pairing,
           int seed, progress_bar& progress) {
@@ -100,14 +108,25 @@ run train(const trainer_options& options, const studio& s, std::shared_ptr<Netwo
   batch_order order(s.data.size(0), options.batch, key);
   at::Generator times = generator_of(key + 1'000'000);
 
-  immiscible::torch_noise_matcher match({key, pairing_options(pairing, options.candidates)});
+  immiscible::matched_loader_options matched;
+  matched.matcher = {key, pairing_options(pairing, options.candidates)};  // all that differs between the runs
+  matched.window = static_cast<std::size_t>(options.window);
+  matched.background = options.background;
+  matched.first_index = 1;
+  immiscible::matched_loader<training_batch> loader(
+      [&] { return training_batch{s.data.index_select(0, order.next())}; }, matched);
 
   run result;
   stopwatch clock;
+  wall_clock whole_step, wait;
   for (int step = 1; step <= options.steps; ++step) {
     clock.start();
-    const Tensor images = s.data.index_select(0, order.next());
-    const Tensor noise = match(images, static_cast<std::uint64_t>(step)).noise;  // all that differs between the runs
+    whole_step.start();
+    wait.start();
+    const auto next = loader.next();
+    wait.stop();
+    const Tensor& images = next->images.images;
+    const Tensor noise = immiscible::tensor_of(next->noise, images.sizes());
 
     const Tensor t = draw_times(images.size(0), times);
     const Tensor velocity = network->forward(point_on_line(noise, images, t), t);
@@ -116,6 +135,7 @@ run train(const trainer_options& options, const studio& s, std::shared_ptr<Netwo
     optimizer.step();
     average.update();
     clock.stop();
+    whole_step.stop();
 
     progress.advance();
     if (is_evaluation_step(step, options.steps, options.evaluations)) {
@@ -123,6 +143,7 @@ run train(const trainer_options& options, const studio& s, std::shared_ptr<Netwo
       result.curve.push_back({step, clock.seconds(), options.euler_steps.front(), frechet_distance_of(s, pictures)});
     }
   }
+  result.noise_share = wait.seconds() / whole_step.seconds();
   for (const int euler_steps : options.euler_steps) {
     const Tensor pictures = sample(average.network(), s, euler_steps);
     result.finals.push_back({options.steps, clock.seconds(), euler_steps, frechet_distance_of(s, pictures)});

@@ -212,6 +212,8 @@ TEST_CASE("float_rows: a view, and what has none") {
   CHECK(rows.data() == images.const_data_ptr<float>());
   CHECK(rows.rows() == 5);
   CHECK(rows.columns() == 6);
+  CHECK(at::equal(immiscible::tensor_of(rows, {5, 3, 2}), images.view({5, 3, 2})));
+  CHECK_THAT(refusal_of([&] { immiscible::tensor_of(rows, {6, 5}); }), Contains("rows [5, 6], got [6, 5]"));
   CHECK_THAT(refusal_of([&] { immiscible::float_rows(images.to(at::kHalf)); }),
              Contains("float32") && Contains("Half"));
   CHECK_THAT(refusal_of([&] { immiscible::float_rows(images.transpose(1, 2)); }), Contains("contiguous"));

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <mutex>
 #include <string>
@@ -32,6 +33,7 @@ struct run {
   std::vector<measurement> finals;  ///< after the last step, at every number of Euler steps
   double cross_check = 0;           ///< after the last step, by another measure, at the first number of Euler steps
   std::vector<float> samples;       ///< for the pictures
+  double noise_share = 0;           ///< of the time of the training steps, by the clock: the wait for matched noise
 };
 
 /// Counts the processor time of the calling thread while it runs: what other programs do meanwhile does not matter.
@@ -48,6 +50,18 @@ class stopwatch {
     return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
   }
   double started_ = 0, seconds_ = 0;
+};
+
+/// Adds up time by the clock.
+class wall_clock {
+ public:
+  void start() { started_ = std::chrono::steady_clock::now(); }
+  void stop() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count(); }
+  double seconds() const { return seconds_; }
+
+ private:
+  std::chrono::steady_clock::time_point started_;
+  double seconds_ = 0;
 };
 
 /// True after the steps at which the curve has a point: `evaluations` of them, evenly spread, the last step among them.

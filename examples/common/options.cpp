@@ -37,6 +37,10 @@ void add_options(CLI::App& app, trainer_options& o) {
   app.add_option("--jobs", o.jobs, "runs at once, one core each")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--out", o.out, "folder for the CSV file and the pictures")->capture_default_str();
   if (o.image_size == 0) return;
+  app.add_option("--window", o.window, "pictures that are paired together (0: each batch for itself)")
+      ->check(CLI::Range(0, 65'536))
+      ->capture_default_str();
+  app.add_flag("--background", o.background, "draw and pair ahead of time, on a thread of its own");
   app.add_option("--size", o.image_size, "14: pooled images and a small MLP; 28: a small UNet")
       ->check(CLI::IsMember({14, 28}))
       ->capture_default_str();

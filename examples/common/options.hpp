@@ -18,7 +18,9 @@ struct trainer_options {
   int batch = 0;                                          ///< samples in a training batch; 0: what suits the set-up
   std::vector<int> euler_steps = {4, 10, 50};             ///< of the sampler; the curve is drawn for the first
   int candidates = 4;                                     ///< of pairing `nearest`
-  int evaluations = 16;                                   ///< points of the curve
+  int window = 0;           ///< samples that are paired together, at least; 0: each batch for itself
+  bool background = false;  ///< draw and pair ahead of time, on a thread of its own
+  int evaluations = 16;     ///< points of the curve
   int jobs = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));  ///< runs at once, one core each
   std::string out;                                                                 ///< folder of what is written
   int image_size = 0;  ///< 14 or 28; 0: not a trainer on images

@@ -121,15 +121,31 @@ void comparison::print(std::ostream& out) const {
     }
     out << '\n';
   }
-  out << "\nCore seconds: one core, drawing and pairing of the noise included, evaluation left out.";
+  out << "\nCore seconds: one core, "
+      << (options_.background ? "without the thread that draws and pairs" : "drawing and pairing of the noise included")
+      << ", evaluation left out.";
   if (target_) {
     out << "\nSteps and seconds to " << fixed(*target_, metric_.digits) << ": where the mean curve first reaches the "
         << "baseline's final quality at " << options_.euler_steps.front() << " Euler steps.";
   }
   out << '\n';
+  print_wait_for_noise(out);
   if (!target_) return;
   print_gain_over_whole_run(out);
   print_cases_without_gain(out);
+}
+
+/// By the clock, so that the thread that pairs ahead of time counts only where the training waits for it.
+void comparison::print_wait_for_noise(std::ostream& out) const {
+  const char* between = "Share of the training time spent on reading, drawing and pairing, by the clock: ";
+  for (const std::string& pairing : options_.pairings) {
+    std::vector<double> shares;
+    for (const run* r : runs_of(pairing)) shares.push_back(r->noise_share);
+    if (spread_of(shares).mean == 0) return;  // a trainer that does not measure it
+    out << between << pairing << ' ' << fixed(100 * spread_of(shares).mean, 1) << " %";
+    between = ", ";
+  }
+  out << ".\n";
 }
 
 /// The baseline's curve may have been at its final quality long before its end: the table counts from there. This line

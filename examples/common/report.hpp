@@ -71,6 +71,7 @@ class comparison {
   std::optional<reached> reach_target(const std::string& pairing) const;
   std::vector<std::size_t> by_euler_steps() const;  // indices into euler_steps, fewest steps first
   std::vector<std::string> table_row(const std::string& pairing) const;
+  void print_wait_for_noise(std::ostream& out) const;
   void print_gain_over_whole_run(std::ostream& out) const;
   void print_cases_without_gain(std::ostream& out) const;
   std::string quality_text(const spread& s) const {

@@ -54,6 +54,11 @@ inline assignment assign_in_groups(const at::Tensor& images, const at::Tensor& n
 /// @throws std::invalid_argument  the tensor is not contiguous float32 on the CPU with a dimension at least.
 inline batch<float> float_rows(const at::Tensor& tensor);
 
+/// A float32 tensor of these sizes with a copy of the rows [n, d].
+///
+/// @throws std::invalid_argument  the sizes do not make n d values, n of them first.
+inline at::Tensor tensor_of(const batch<float>& rows, at::IntArrayRef sizes);
+
 /// The noise row of each image as an int64 tensor [n], for index_select and gather.
 inline at::Tensor index_tensor(const std::vector<std::int32_t>& noise_of_image);
 
@@ -200,6 +205,21 @@ inline batch<float> float_rows(const at::Tensor& tensor) {
   std::size_t d = 1;
   for (const std::int64_t size : tensor.sizes().slice(1)) d *= static_cast<std::size_t>(size);
   return {tensor.const_data_ptr<float>(), n, d};
+}
+
+inline at::Tensor tensor_of(const batch<float>& rows, at::IntArrayRef sizes) {
+  std::int64_t d = 1;
+  for (std::size_t k = 1; k < sizes.size(); ++k) d *= sizes[k];
+  if (sizes.empty() || sizes[0] != static_cast<std::int64_t>(rows.rows()) ||
+      d != static_cast<std::int64_t>(rows.columns())) {
+    std::ostringstream got;
+    got << sizes;
+    detail::fail("tensor_of", "needs sizes for rows " + detail::shape_text(rows) + ", got " + got.str());
+  }
+  at::Tensor tensor = at::empty(sizes, at::kFloat);
+  float* to = tensor.mutable_data_ptr<float>();
+  for (std::size_t i = 0; i < rows.rows(); ++i, to += d) std::copy_n(rows.row(i), rows.columns(), to);
+  return tensor;
 }
 
 inline at::Tensor index_tensor(const std::vector<std::int32_t>& noise_of_image) {
