@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <limits>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 using immiscible::detail::list_result;
@@ -87,6 +88,42 @@ TEMPLATE_TEST_CASE("every instruction set of this machine proves its answers, an
         CHECK(tests::is_proved(cost, answer));
         CHECK(answer.total_cost == least);
       }
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("more columns than rows: proved, the same totals, and no price above that of unmatched columns", "",
+                   float, double, std::int16_t, std::int32_t) {
+  for (const auto& [name, make] : tests::families()) {
+    for (const std::size_t n : {32u, 47u, 90u}) {
+      for (const std::size_t m : {n + 1, n + 17, 2 * n, 7 * n}) {
+        const auto cost = converted<TestType>(make(n, m, n));
+        const double least = tests::simple_least_total(cost);
+        for (const simd_target target : targets()) {
+          INFO(name << ", " << n << " x " << m << ", target " << static_cast<int>(target));
+          const auto o = on_lists(cost, target);
+          CHECK((o.result == list_result::optimal || o.result == list_result::unsuited));
+          if (o.result != list_result::optimal) continue;
+          const auto answer = finished(cost, o);
+          CHECK(tests::is_proved(cost, answer));
+          CHECK(answer.total_cost == least);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("image-like costs with more columns than rows are solved by the lists alone, alike everywhere") {
+  for (const auto& [n, m] : {std::pair(33, 34), {200, 201}, {200, 216}, {300, 450}, {128, 1280}, {700, 900}}) {
+    INFO(n << " x " << m);
+    const auto cost = converted<float>(tests::rows_alike(static_cast<std::size_t>(n), static_cast<std::size_t>(m), 5));
+    std::vector<std::int32_t> first;
+    for (const simd_target target : targets()) {
+      const auto o = on_lists(cost, target);
+      CHECK(o.result == list_result::optimal);
+      if (first.empty()) first = o.state.column_of_row;
+      CHECK(o.state.column_of_row == first);
+      if (target == targets().back()) CHECK(tests::is_proved(cost, finished(cost, o)));
     }
   }
 }
@@ -183,7 +220,10 @@ TEMPLATE_TEST_CASE("costs that do not suit the lists are left to the dense solve
     CHECK(on_lists(tiny, target).result == list_result::unsuited);
     CHECK(on_lists(matrix<TestType>(50, 50), target).result == list_result::optimal);  // zeros
     CHECK(on_lists(matrix<TestType>(31, 31), target).result == list_result::unsuited);
-    CHECK(on_lists(matrix<TestType>(50, 51), target).result == list_result::unsuited);
+    CHECK(on_lists(matrix<TestType>(50, 49), target).result == list_result::unsuited);
+    CHECK(on_lists(matrix<TestType>(50, 51), target).result == list_result::optimal);
+    CHECK(on_lists(matrix<TestType>(50, 51), target, 0.1).result ==
+          list_result::unsuited);  // within epsilon: n = m only
   }
   CHECK(on_lists(good, simd_target::portable).result == list_result::unsuited);
   CHECK(targets().size() + 1 >= static_cast<std::size_t>(immiscible::detail::best_target()));
@@ -197,6 +237,10 @@ TEMPLATE_TEST_CASE("differences that the fixed point rounds away are settled all
         tests::random_source draw(n);
         const auto cost = tests::make_matrix<TestType>(n, n, [&](auto, auto) { return 1 + spread * draw.uniform(); });
         CHECK(tests::is_proved(cost, finished(cost, on_lists(cost, target))));
+        const auto wide =
+            tests::make_matrix<TestType>(n, n + 9, [&](auto, auto) { return 1 + spread * draw.uniform(); });
+        const auto o = on_lists(wide, target);
+        if (o.result == list_result::optimal) CHECK(tests::is_proved(wide, finished(wide, o)));
       }
     }
   }
@@ -258,7 +302,7 @@ TEST_CASE("the working memory of one problem is no part of the next") {
   for (const simd_target target : targets()) {
     outcome<float> kept;
     for (const std::size_t n : {90u, 40u, 33u, 200u, 32u}) {
-      const auto cost = converted<float>(tests::rows_alike(n, n, n));
+      const auto cost = converted<float>(tests::rows_alike(n, n % 3 == 0 ? n + 40 : n, n));
       const immiscible::batch<float> view = cost.view();
       kept.result = immiscible::detail::solve_on_lists(view, kept.state, kept.work, {0, 0, true}, target);
       const auto fresh = on_lists(cost, target);

@@ -80,7 +80,8 @@ template <class Cost>
 matrix<Cost> matrix_from(byte_source& bytes) {
   constexpr std::size_t sizes[] = {3, 8, 33, 80};  // below and above where lists are used
   const std::size_t n = 1 + bytes.below(sizes[bytes.byte() % 4]);
-  const std::size_t m = bytes.byte() % 3 == 0 ? n + bytes.below(20) : n;
+  const int shape = bytes.byte() % 6;  // square, a little wider, much wider
+  const std::size_t m = shape == 0 ? n + bytes.below(3 * n + 1) : shape == 1 ? n + bytes.below(20) : n;
   const int copies = 1 + bytes.byte() % 4;  // of each row, of each column
   const bool levels = bytes.byte() % 2 == 0;
   value_source values(bytes);

@@ -88,7 +88,8 @@ class fixed_costs {
       : cost_(problem.cost),
         w_(problem.work),
         n_(problem.cost.rows()),
-        padded_((n_ + list_block - 1) / list_block * list_block),
+        m_(problem.cost.columns()),
+        padded_((m_ + list_block - 1) / list_block * list_block),
         scale_(fixed_point_scale(problem.largest, std::is_integral<Cost>::value) * (problem.sampled ? 0.5 : 1.0)),
         most_bits_(bits_of(static_cast<float>(list_cost_limit / scale_))) {
     prepare();
@@ -126,9 +127,9 @@ class fixed_costs {
     std::int32_t* const fixed = w_.fixed.data();
     std::int32_t* const reduced = w_.reduced.data();
     const auto scale = hn::Set(float_tag(), static_cast<float>(scale_));
-    const std::size_t whole = n_ / list_block * list_block;
+    const std::size_t whole = m_ / list_block * list_block;
     check_tail<Check>(row, whole);
-    for (std::size_t j = whole; j < n_; ++j) fixed[j] = to_fixed(row[j]) - start[j];
+    for (std::size_t j = whole; j < m_; ++j) fixed[j] = to_fixed(row[j]) - start[j];
     int_block most = int_block::all(0);
     int_block group_least = int_block::all(std::numeric_limits<std::int32_t>::max());
     for (std::size_t j = 0; j < whole; j += list_block) {
@@ -203,7 +204,7 @@ class fixed_costs {
   template <bool Check>
   void check_tail(const Cost* row, std::size_t first) {
     if (!Check || !std::is_same<Cost, float>::value) return;
-    for (std::size_t j = first; j < n_; ++j) in_range_ &= bits_of(std::abs(static_cast<float>(row[j]))) <= most_bits_;
+    for (std::size_t j = first; j < m_; ++j) in_range_ &= bits_of(std::abs(static_cast<float>(row[j]))) <= most_bits_;
   }
 
   using half_tag = hn::Half<int_block::tag>;
@@ -251,16 +252,17 @@ class fixed_costs {
   }
 
   void prepare() {
-    const auto n = static_cast<std::ptrdiff_t>(n_);
+    const auto m = static_cast<std::ptrdiff_t>(m_);
     for (auto* column : {&w_.start_price, &w_.price, &w_.fixed, &w_.reduced}) column->resize(padded_);
     for (auto* column : {&w_.column_sum, &w_.column_square, &w_.weight}) column->assign(padded_, 0.0f);
-    std::fill(w_.price.begin(), w_.price.begin() + n, 0);
-    std::fill(w_.price.begin() + n, w_.price.end(), -list_far);  // padding is never anyone's best column
+    std::fill(w_.price.begin(), w_.price.begin() + m, 0);
+    std::fill(w_.price.begin() + m, w_.price.end(), -list_far);  // padding is never anyone's best column
     std::fill(w_.start_price.begin(), w_.start_price.end(), 0);
     std::fill(w_.fixed.begin(), w_.fixed.end(), list_far);
   }
 
-  /// Start prices: column mean less some column deviations, over sampled rows; each row's own mean is taken off first.
+  /// Start prices: column mean less some column deviations, over sampled rows; each row's own mean is taken off first. With
+  /// n < m only the deviation of the costs is wanted: there all columns start alike.
   void sample_columns(const list_policy& policy) {
     const std::size_t rows = std::min(policy.sampled_rows, n_), step = n_ / rows;
     float* sum = w_.column_sum.data();
@@ -269,19 +271,19 @@ class fixed_costs {
     for (std::size_t r = 0; r < rows; ++r) {
       quantise<false>(r * step);
       if (r == 0) {  // later rows are taken relative to the first, lest columns of different levels cost digits
-        std::copy_n(w_.fixed.begin(), n_, w_.start_price.begin());
-        std::fill_n(w_.fixed.begin(), n_, 0);
+        std::copy_n(w_.fixed.begin(), m_, w_.start_price.begin());
+        std::fill_n(w_.fixed.begin(), m_, 0);
       }
-      const float mean = converted_row(value) / static_cast<float>(n_);
+      const float mean = converted_row(value) / static_cast<float>(m_);
       using tag = hn::ScalableTag<float>;
       const auto shift = hn::Set(tag(), mean);
       std::size_t j = 0;
-      for (; j + hn::MaxLanes(tag()) <= n_; j += hn::MaxLanes(tag())) {
+      for (; j + hn::MaxLanes(tag()) <= m_; j += hn::MaxLanes(tag())) {
         const auto x = hn::Sub(hn::LoadU(tag(), value + j), shift);
         hn::StoreU(hn::Add(hn::LoadU(tag(), sum + j), x), tag(), sum + j);
         hn::StoreU(hn::MulAdd(x, x, hn::LoadU(tag(), square + j)), tag(), square + j);
       }
-      for (; j < n_; ++j) {
+      for (; j < m_; ++j) {
         const float x = value[j] - mean;
         sum[j] += x;
         square[j] += x * x;
@@ -298,7 +300,8 @@ class fixed_costs {
       move_start_prices(j, hn::NegMulAdd(below, hn::Sqrt(own), mean));
     }
     const float total = hn::GetLane(hn::SumOfLanes(float_tag(), variance));
-    deviation_ = std::sqrt(static_cast<double>(total) / static_cast<double>(n_));
+    deviation_ = std::sqrt(static_cast<double>(total) / static_cast<double>(m_));
+    if (n_ < m_) std::fill(w_.start_price.begin(), w_.start_price.end(), 0);
   }
 
   /// Adds `change` to 16 / parts start prices from column j on, and keeps them within half of the fixed point's range.
@@ -312,7 +315,7 @@ class fixed_costs {
 
   /// values = fixed, as floats; returns their sum.
   float converted_row(float* values) const {
-    const std::size_t whole = n_ / list_block * list_block;
+    const std::size_t whole = m_ / list_block * list_block;
     auto sum = hn::Zero(float_tag());
     for (std::size_t j = 0; j < whole; j += float_lanes) {
       const auto q = hn::ConvertTo(float_tag(), hn::LoadU(int_block::tag(), w_.fixed.data() + j));
@@ -320,7 +323,7 @@ class fixed_costs {
       sum = hn::Add(sum, q);
     }
     float total = hn::GetLane(hn::SumOfLanes(float_tag(), sum));
-    for (std::size_t j = whole; j < n_; ++j) total += values[j] = static_cast<float>(w_.fixed[j]);
+    for (std::size_t j = whole; j < m_; ++j) total += values[j] = static_cast<float>(w_.fixed[j]);
     return total;
   }
 
@@ -346,7 +349,7 @@ class fixed_costs {
   }
 
   /// Start prices moved by one half-step of Sinkhorn's iteration over sampled rows: where many rows would like a column,
-  /// its price falls beforehand. A guess, never trusted.
+  /// its price falls beforehand; with n < m no price rises. A guess, never trusted.
   void sinkhorn_half_step(const list_policy& policy) {
     if (!(deviation_ > 16)) return;  // integers with few values: nothing to smooth
     using tag = hn::ScalableTag<float>;
@@ -358,8 +361,8 @@ class fixed_costs {
     float* weight = w_.weight.data();
     std::fill(w_.column_sum.begin(), w_.column_sum.end(), 0.0f);
     for (std::size_t r = 0; r < rows; ++r) {
-      const int_block least = quantise<false>(r * step);
-      const auto base = hn::Set(hn::RebindToSigned<tag>(), least.least());
+      const int_block group_least = quantise<false>(r * step);
+      const auto base = hn::Set(hn::RebindToSigned<tag>(), group_least.least());
       const auto factor = hn::Set(tag(), sharpness);
       auto sum = hn::Zero(tag());
       for (std::size_t j = 0; j < padded_; j += lanes) {
@@ -375,16 +378,17 @@ class fixed_costs {
     }
     const auto scale_up = hn::Set(float_tag(), static_cast<float>(n_) / static_cast<float>(rows));
     const auto fall = hn::Set(float_tag(), static_cast<float>(-0.6931471805599453 * temperature));
+    const auto least = hn::Set(float_tag(), n_ < m_ ? 1.0f : 1e-6f);
     for (std::size_t j = 0; j < padded_; j += float_lanes) {
-      const auto wanted = hn::Max(hn::Mul(hn::LoadU(float_tag(), demand + j), scale_up), hn::Set(float_tag(), 1e-6f));
+      const auto wanted = hn::Max(hn::Mul(hn::LoadU(float_tag(), demand + j), scale_up), least);
       move_start_prices(j, hn::Mul(fall, rough_log2(wanted)));
     }
-    std::fill(w_.start_price.begin() + static_cast<std::ptrdiff_t>(n_), w_.start_price.end(), 0);
+    std::fill(w_.start_price.begin() + static_cast<std::ptrdiff_t>(m_), w_.start_price.end(), 0);
   }
 
   const batch<Cost>& cost_;
   list_workspace& w_;
-  const std::size_t n_, padded_;
+  const std::size_t n_, m_, padded_;
   const double scale_;
   const std::int32_t most_bits_;  // of a float within the limits
   double deviation_ = 0;

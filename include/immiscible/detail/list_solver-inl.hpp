@@ -19,14 +19,20 @@ template <class Cost>
 class list_solver {
  public:
   explicit list_solver(const list_problem<Cost>& problem)
-      : p_(problem), w_(problem.work), n_(problem.cost.rows()), policy_(n_), fixed_(problem), lists_(problem, fixed_) {
+      : p_(problem),
+        w_(problem.work),
+        n_(problem.cost.rows()),
+        m_(problem.cost.columns()),
+        policy_(n_),
+        fixed_(problem),
+        lists_(problem, fixed_) {
     for (auto* column : {&w_.distance, &w_.open_price, &w_.parent}) column->resize(fixed_.padded());
-    w_.row_of_column.assign(n_, -1);
+    w_.row_of_column.assign(m_, -1);
     w_.column_of_row.assign(n_, -1);
     w_.cost_of_row.resize(n_);
-    w_.exact_price.resize(n_);
+    w_.exact_price.resize(m_);
     queue_mask_ = 1;
-    while (queue_mask_ < n_ + 1) queue_mask_ *= 2;
+    while (queue_mask_ < n_ + 2) queue_mask_ *= 2;  // all rows and the rest
     w_.queue.resize(queue_mask_--);
   }
 
@@ -47,8 +53,12 @@ class list_solver {
     take_free_best_columns();
     reduce_rows();
     if (out_of_range_) return hand_over_prices();
+    if (n_ < m_) give_columns_to_rest();
     for (std::size_t i = 0; i < n_; ++i) {
-      if (w_.column_of_row[i] < 0 && !search(i)) return hand_over_prices();
+      if (w_.column_of_row[i] < 0 && !search(static_cast<std::int32_t>(i))) return hand_over_prices();
+    }
+    for (; rest_wants_ > 0; --rest_wants_) {
+      if (!search(rest_row())) return hand_over_prices();
     }
     return refine() ? hand_over_answer(list_result::optimal) : hand_over_prices();
   }
@@ -195,8 +205,13 @@ class list_solver {
 
   void relax_dense_row(std::size_t i, std::int32_t offset) {
     fixed_.template quantise<false>(i);
+    relax_fixed(static_cast<std::int32_t>(i), offset);
+  }
+
+  /// Offers the costs of `row` that stand in w_.fixed.
+  void relax_fixed(std::int32_t row_index, std::int32_t offset) {
     const int_block::tag tag;
-    const auto shift = hn::Set(tag, offset), row = hn::Set(tag, static_cast<std::int32_t>(i));
+    const auto shift = hn::Set(tag, offset), row = hn::Set(tag, row_index);
     for (std::size_t j = 0; j < fixed_.padded(); j += int_block::lanes) {
       const auto d =
           hn::Add(hn::Sub(hn::LoadU(tag, w_.fixed.data() + j), hn::LoadU(tag, w_.open_price.data() + j)), shift);
@@ -244,30 +259,71 @@ class list_solver {
     return false;
   }
 
-  /// Assigns the free row f along a shortest augmenting path (shortest_paths.hpp tells how). false: distances out of range.
-  bool search(std::size_t f) {
-    std::copy(w_.price.begin(), w_.price.begin() + static_cast<std::ptrdiff_t>(n_), w_.open_price.begin());
-    std::fill(w_.open_price.begin() + static_cast<std::ptrdiff_t>(n_), w_.open_price.end(), closed_price);
-    std::fill(w_.distance.begin(), w_.distance.begin() + static_cast<std::ptrdiff_t>(n_), list_far);
-    std::fill(w_.distance.begin() + static_cast<std::ptrdiff_t>(n_), w_.distance.end(), closed_distance);
+  // With n < m the m - n columns that no row gets go to "the rest": m - n more rows that want any column at no cost, which makes
+  // the problem square. They are all alike, so one node of the tree stands for them all. Their columns have the same price, the
+  // level, and no column has a higher one: that is what prices of unmatched columns must obey (assignment.hpp).
+
+  static constexpr std::int32_t owned_by_rest = -2;  // in row_of_column
+  std::int32_t rest_row() const { return static_cast<std::int32_t>(n_); }
+  std::int32_t whole_price(std::size_t j) const { return w_.start_price[j] + w_.price[j]; }
+
+  /// Free columns of the highest price, as many as the rest wants.
+  void give_columns_to_rest() {
+    level_ = whole_price(0);
+    for (std::size_t j = 1; j < m_; ++j) level_ = std::max(level_, whole_price(j));
+    rest_wants_ = m_ - n_;
+    for (std::size_t j = 0; j < m_ && rest_wants_ > 0; ++j) {
+      if (w_.row_of_column[j] >= 0 || whole_price(j) != level_) continue;
+      w_.row_of_column[j] = owned_by_rest;
+      --rest_wants_;
+    }
+  }
+
+  /// The rest joins the tree: all its columns are passed, and it offers every other one.
+  void pass_rest(std::int32_t distance) {
+    for (std::size_t j = 0; j < m_; ++j) {
+      w_.fixed[j] = -w_.start_price[j];
+      if (w_.row_of_column[j] != owned_by_rest) continue;
+      w_.open_price[j] = closed_price;
+      w_.distance[j] = closed_distance;
+    }
+    relax_fixed(rest_row(), distance + level_);
+  }
+
+  /// Assigns `root`, a free row or one of the rest, along a shortest augmenting path (shortest_paths.hpp tells how).
+  ///
+  /// @return  false: distances out of range
+  bool search(std::int32_t root) {
+    std::copy(w_.price.begin(), w_.price.begin() + static_cast<std::ptrdiff_t>(m_), w_.open_price.begin());
+    std::fill(w_.open_price.begin() + static_cast<std::ptrdiff_t>(m_), w_.open_price.end(), closed_price);
+    std::fill(w_.distance.begin(), w_.distance.begin() + static_cast<std::ptrdiff_t>(m_), list_far);
+    std::fill(w_.distance.begin() + static_cast<std::ptrdiff_t>(m_), w_.distance.end(), closed_distance);
     w_.passed_column.clear();
     w_.passed_distance.clear();
     w_.tree.clear();
-    auto row = static_cast<std::int32_t>(f);
-    std::int32_t offset = -lists_.least_two(f).best, distance = 0;  // distances start at 0 and never fall
-    std::size_t column = 0;
+    std::int32_t row = root, distance = 0, rest_distance = -1;  // distances start at 0 and never fall
+    std::int32_t offset = root == rest_row() ? 0 : -lists_.least_two(static_cast<std::size_t>(root)).best;
+    std::size_t column = 0, first_of_rest = 0;
     for (;;) {
-      const auto i = static_cast<std::size_t>(row);
-      relax_list(lists_.short_cost(i), lists_.short_column(i), list_short_length, row, offset);
-      w_.tree.push_back({row, offset, offset + lists_.short_bound(i), 0});
+      if (row == rest_row()) {
+        rest_distance = distance;
+        first_of_rest = column;
+        pass_rest(distance);
+      } else {
+        const auto i = static_cast<std::size_t>(row);
+        relax_list(lists_.short_cost(i), lists_.short_column(i), list_short_length, row, offset);
+        w_.tree.push_back({row, offset, offset + lists_.short_bound(i), 0});
+      }
       do {
         column = nearest_open(distance);
       } while (offer_more(distance));
       if (distance > -list_price_floor) return false;
-      if (w_.row_of_column[column] < 0) break;
+      const std::int32_t owner = w_.row_of_column[column];
+      if (owner == -1) break;
+      row = owner == owned_by_rest ? rest_row() : owner;
+      if (row == rest_row()) continue;
       w_.passed_column.push_back(static_cast<std::int32_t>(column));
       w_.passed_distance.push_back(distance);
-      row = w_.row_of_column[column];
       offset = distance - (w_.cost_of_row[static_cast<std::size_t>(row)] - w_.price[column]);
       w_.open_price[column] = closed_price;
       w_.distance[column] = closed_distance;
@@ -275,13 +331,27 @@ class list_solver {
     for (std::size_t k = 0; k < w_.passed_column.size(); ++k) {
       lower(static_cast<std::size_t>(w_.passed_column[k]), distance - w_.passed_distance[k]);
     }
+    if (rest_distance >= 0) lower_rest(distance - rest_distance);
     for (auto j = static_cast<std::int32_t>(column); j >= 0;) {
       const std::int32_t i = w_.parent[static_cast<std::size_t>(j)];
-      const std::int32_t next = w_.column_of_row[static_cast<std::size_t>(i)];
-      give(static_cast<std::size_t>(i), j, fixed_(static_cast<std::size_t>(i), static_cast<std::size_t>(j)));
+      std::int32_t next;
+      if (i == rest_row()) {
+        w_.row_of_column[static_cast<std::size_t>(j)] = owned_by_rest;
+        next = root == rest_row() ? -1 : static_cast<std::int32_t>(first_of_rest);
+      } else {
+        next = w_.column_of_row[static_cast<std::size_t>(i)];
+        give(static_cast<std::size_t>(i), j, fixed_(static_cast<std::size_t>(i), static_cast<std::size_t>(j)));
+      }
       j = next;
     }
     return !out_of_range_;
+  }
+
+  void lower_rest(std::int32_t fall) {
+    for (std::size_t j = 0; j < m_; ++j) {
+      if (w_.row_of_column[j] == owned_by_rest) lower(j, fall);
+    }
+    level_ -= fall;
   }
 
   // ---------------------------------------------------------------------------------------------- exact on c
@@ -298,17 +368,49 @@ class list_solver {
     unscale_prices();
     if (!fixed_.rounds()) return true;
     head_ = tail_ = 0;
-    w_.waits.assign(n_, 1);
-    for (std::size_t i = 0; i < n_; ++i) enqueue(static_cast<std::int32_t>(i));
-    for (std::size_t left = 16 * n_; head_ != tail_; --left) {
+    const std::size_t rows = n_ < m_ ? n_ + 1 : n_;  // the rest, if any, is the last
+    w_.waits.assign(rows, 1);
+    for (std::size_t i = 0; i < rows; ++i) enqueue(static_cast<std::int32_t>(i));
+    for (std::size_t left = 16 * rows; head_ != tail_; --left) {
       if (left == 0) return false;
       const std::size_t later = std::min(n_ - 1, static_cast<std::size_t>(w_.queue[(head_ + 8) & queue_mask_]));
       hwy::Prefetch(p_.cost.row(later) + w_.column_of_row[later]);  // one cost of each row: far apart
       const auto i = static_cast<std::size_t>(w_.queue[head_++ & queue_mask_]);
       w_.waits[i] = 0;
-      refine_row(i);
+      if (i == n_) {
+        refine_rest();
+      } else {
+        refine_row(i);
+      }
     }
     return true;
+  }
+
+  /// The rest's own columns, and whatever was dearer, get the lowest price among its own.
+  void refine_rest() {
+    const double level = exact_level();
+    for (std::size_t j = 0; j < m_; ++j) {
+      if (w_.row_of_column[j] == owned_by_rest) {
+        w_.exact_price[j] = level;
+      } else if (w_.exact_price[j] > level + p_.largest * 0x1p-48) {
+        w_.exact_price[j] = level;
+        wake(w_.row_of_column[j]);
+      }
+    }
+  }
+
+  double exact_level() const {
+    double level = std::numeric_limits<double>::infinity();
+    for (std::size_t j = 0; j < m_; ++j) {
+      if (w_.row_of_column[j] == owned_by_rest) level = std::min(level, w_.exact_price[j]);
+    }
+    return level;
+  }
+
+  void wake(std::int32_t row) {
+    if (w_.waits[static_cast<std::size_t>(row)]) return;
+    w_.waits[static_cast<std::size_t>(row)] = 1;
+    enqueue(row);
   }
 
   void refine_row(std::size_t i) {
@@ -321,7 +423,7 @@ class list_solver {
     } else if (lists_.long_bound(i) > bound) {
       refine_list(i, level, bound, lists_.long_cost(i), lists_.long_column(i), lists_.long_length(i));
     } else {
-      for (std::size_t j = 0; j < n_; ++j) lower_price(i, j, level);
+      for (std::size_t j = 0; j < m_; ++j) lower_price(i, j, level);
     }
   }
 
@@ -339,29 +441,30 @@ class list_solver {
     const double cost = static_cast<double>(p_.cost(i, j));
     if (!(cost - w_.exact_price[j] < level - p_.largest * 0x1p-48)) return;
     w_.exact_price[j] = cost - level;
-    const auto loser = static_cast<std::size_t>(w_.row_of_column[j]);
-    if (!w_.waits[loser]) {
-      w_.waits[loser] = 1;
-      enqueue(static_cast<std::int32_t>(loser));
-    }
+    const std::int32_t loser = w_.row_of_column[j];
+    wake(loser == owned_by_rest ? rest_row() : loser);
   }
 
   // ---------------------------------------------------------------------------------------------- handing over
 
   /// exact_price = p + v in units of the costs.
   void unscale_prices() {
-    for (std::size_t j = 0; j < n_; ++j) {
+    for (std::size_t j = 0; j < m_; ++j) {
       w_.exact_price[j] = (static_cast<double>(w_.start_price[j]) + w_.price[j]) / fixed_.scale();
     }
   }
 
+  /// With n < m relative to the level, so that columns of the rest have 0 and none has more.
   void write_prices() {
-    p_.out.resize(n_, n_);
-    for (std::size_t j = 0; j < n_; ++j) {
+    p_.out.resize(n_, m_);
+    const double level = n_ < m_ ? exact_level() : 0;
+    for (std::size_t j = 0; j < m_; ++j) {
+      const bool of_rest = w_.row_of_column[j] == owned_by_rest;
+      const double price = of_rest ? 0.0 : w_.exact_price[j] - level;
       if constexpr (std::is_integral<Cost>::value) {
-        p_.out.noise_price[j] = std::llrint(w_.exact_price[j]);
+        p_.out.noise_price[j] = std::llrint(price);
       } else {
-        p_.out.noise_price[j] = w_.exact_price[j];
+        p_.out.noise_price[j] = n_ < m_ ? std::min(0.0, price) : price;
       }
     }
   }
@@ -370,11 +473,12 @@ class list_solver {
     if (what == list_result::within_epsilon) unscale_prices();
     write_prices();
     std::copy_n(w_.column_of_row.begin(), n_, p_.out.column_of_row.begin());
-    std::copy_n(w_.row_of_column.begin(), n_, p_.out.row_of_column.begin());
+    for (std::size_t j = 0; j < m_; ++j) p_.out.row_of_column[j] = std::max(w_.row_of_column[j], -1);
     return what;
   }
 
   list_result hand_over_prices() {
+    if (n_ < m_) return list_result::unsuited;  // the dense solver wants prices of 0 on free columns then
     unscale_prices();
     write_prices();
     std::fill(p_.out.column_of_row.begin(), p_.out.column_of_row.end(), -1);
@@ -384,11 +488,13 @@ class list_solver {
 
   const list_problem<Cost>& p_;
   list_workspace& w_;
-  const std::size_t n_;
+  const std::size_t n_, m_;
   const list_policy policy_;
   fixed_costs<Cost> fixed_;
   candidate_lists<Cost> lists_;
   std::size_t head_ = 0, tail_ = 0, queue_mask_ = 0;  // of the ring of waiting rows
+  std::size_t rest_wants_ = 0;                        // columns
+  std::int32_t level_ = 0;                            // price of the rest's columns
   bool out_of_range_ = false;
 };
 

@@ -138,7 +138,7 @@ struct list_wishes {
   bool coarse_too = false;  // exactly even where ties make the dense solver faster: for tests
 };
 
-/// One problem: costs [n, n], and where the answer goes.
+/// One problem: costs [n, m], n <= m, and where the answer goes.
 template <class Cost>
 struct list_problem {
   batch<Cost> cost;
@@ -180,13 +180,18 @@ namespace immiscible {
 namespace detail {
 inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
-/// Solves on candidate lists, if the costs suit: n = m, enough rows, all finite, and a scale that float can hold.
+/// Solves on candidate lists, if the costs suit: n <= m (n = m for answers within epsilon), enough rows, all finite, and a scale
+/// that float can hold.
 ///
 /// @return  never out_of_range
 template <class Cost>
 list_result solve_on_lists(const batch<Cost>& cost, shortest_paths_state<price_of<Cost>>& out, list_workspace& work,
                            const list_wishes& wishes = {}, simd_target target = best_target()) {
-  if (cost.rows() != cost.columns() || cost.rows() < list_solver_min_rows) return list_result::unsuited;
+  const bool exactly = wishes.epsilon == 0 && wishes.tolerance == 0;
+  if (cost.rows() < list_solver_min_rows || cost.rows() > cost.columns()) return list_result::unsuited;
+  if (cost.rows() < cost.columns() && !exactly) return list_result::unsuited;
+  if (cost.columns() >= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()))
+    return list_result::unsuited;
   const auto largest_magnitude =
       IMMISCIBLE_SIMD_CHOOSE(target, largest_magnitude_simd<Cost>, largest_magnitude_portable<Cost>);
   const auto solve = IMMISCIBLE_SIMD_CHOOSE(target, solve_on_lists_simd<Cost>, solve_on_lists_portable<Cost>);
