@@ -349,9 +349,9 @@ class fixed_costs {
   }
 
   /// Start prices moved by one half-step of Sinkhorn's iteration over sampled rows: where many rows would like a column,
-  /// its price falls beforehand; with n < m no price rises. A guess, never trusted.
+  /// its price falls beforehand. A guess, never trusted. Not for n < m, where it would take most columns from the highest price.
   void sinkhorn_half_step(const list_policy& policy) {
-    if (!(deviation_ > 16)) return;  // integers with few values: nothing to smooth
+    if (n_ < m_ || !(deviation_ > 16)) return;  // integers with few values: nothing to smooth
     using tag = hn::ScalableTag<float>;
     const std::size_t lanes = hn::MaxLanes(tag());
     const std::size_t rows = std::min(policy.sinkhorn_rows, n_), step = n_ / rows;
@@ -378,9 +378,8 @@ class fixed_costs {
     }
     const auto scale_up = hn::Set(float_tag(), static_cast<float>(n_) / static_cast<float>(rows));
     const auto fall = hn::Set(float_tag(), static_cast<float>(-0.6931471805599453 * temperature));
-    const auto least = hn::Set(float_tag(), n_ < m_ ? 1.0f : 1e-6f);
     for (std::size_t j = 0; j < padded_; j += float_lanes) {
-      const auto wanted = hn::Max(hn::Mul(hn::LoadU(float_tag(), demand + j), scale_up), least);
+      const auto wanted = hn::Max(hn::Mul(hn::LoadU(float_tag(), demand + j), scale_up), hn::Set(float_tag(), 1e-6f));
       move_start_prices(j, hn::Mul(fall, rough_log2(wanted)));
     }
     std::fill(w_.start_price.begin() + static_cast<std::ptrdiff_t>(m_), w_.start_price.end(), 0);

@@ -87,12 +87,13 @@ class list_solver {
 
   void enqueue(std::int32_t row) { w_.queue[tail_++ & queue_mask_] = row; }
 
-  /// Row i bids for its best column; the row that had it waits again.
+  /// Row i bids for its best column; the row that had it waits again. With n < m a column that nobody had stays at its price: what
+  /// no row gets must end with the highest price, and prices never rise.
   void bid(std::size_t i, std::int32_t epsilon) {
     const auto found = lists_.least_two(i);
     const auto column = static_cast<std::size_t>(found.column);
-    lower(column, found.second - found.best + epsilon);
     const std::int32_t previous = w_.row_of_column[column];
+    if (previous >= 0 || n_ == m_) lower(column, found.second - found.best + epsilon);
     give(i, found.column, found.cost);
     if (previous >= 0) {
       w_.column_of_row[static_cast<std::size_t>(previous)] = -1;
@@ -167,7 +168,7 @@ class list_solver {
         const auto column = static_cast<std::size_t>(found.column);
         const std::int32_t previous = w_.row_of_column[column];
         if (previous >= 0 && found.second <= found.best) break;
-        lower(column, found.second - found.best);
+        if (previous >= 0 || n_ == m_) lower(column, found.second - found.best);
         if (out_of_range_) return;
         if (previous >= 0) w_.column_of_row[static_cast<std::size_t>(previous)] = -1;
         give(i, found.column, found.cost);

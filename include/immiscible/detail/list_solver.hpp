@@ -10,6 +10,9 @@
 // built again with today's prices. A row has two lists: a long one (everything within about 0.65 standard deviations of the
 // row's least, made from the dense row) and a short one of 16 (made from the long one), which is all that a bid reads.
 //
+// With n < m the columns that no row gets belong to "the rest", one node that stands for the m - n rows that a square problem
+// would have more; all columns start at one price then, and a column falls only once two rows want it.
+//
 // The steps: start prices from samples (column means less 1.5 deviations, then one Sinkhorn half-step: the nearer the start
 // prices, the longer lists last); one or two phases of Gauss-Seidel auction; exactly tight pairs; augmenting row reduction;
 // shortest augmenting paths for the few rows left. All of that is exact integer arithmetic on q. Then `refine` moves the
