@@ -1,5 +1,5 @@
-// How long the nearest of k takes to draw, beside plain noise and beside brute force (draw k rows for each image, keep the
-// nearest), one thread. Compiled without -march=native, so that it shows what a consumer's plain build gets.
+// How long the nearest of k takes to draw, beside plain noise and beside brute force (draw k rows for each image, keep
+// the nearest), one thread. Compiled without -march=native, so that it shows what a consumer's plain build gets.
 //
 //   bench_drawn_nearest --benchmark_enable_random_interleaving --benchmark_repetitions=9
 #include <immiscible/drawn_nearest.hpp>
@@ -33,7 +33,7 @@ void report(benchmark::State& state, const samples& s) {
   double squares = 0;
   for (const float e : s.noise) squares += double{e} * e;
   state.counters["square_per_value"] = squares / static_cast<double>(s.noise.size());
-  if (!(std::abs(squares / static_cast<double>(s.noise.size()) - 0.96) < 0.06)) state.SkipWithError("not such noise");
+  if (!(std::abs(squares / static_cast<double>(s.noise.size()) - 0.94) < 0.1)) state.SkipWithError("not such noise");
   state.counters["per_row"] = benchmark::Counter(
       static_cast<double>(n), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }

@@ -1,5 +1,5 @@
-// Nearest of k, drawn: contracts, the same bits from every instruction set, and every row against the formula in long double.
-// Its law is tested in drawn_nearest_statistics.cpp.
+// Nearest of k, drawn: contracts, the same bits from every instruction set, and every row against the formula in long
+// double. Its law is tested in drawn_nearest_statistics.cpp.
 #include "noise_builds/golden.hpp"
 #include "support/matrix.hpp"
 
@@ -55,8 +55,8 @@ long double dot(const float* a, const float* b, std::size_t d) {
   return sum;
 }
 
-/// Row i as the header says, in long double; true if `noise` is within three roundings of it (and the plain row where that
-/// is nearest).
+/// Row i as the header says, in long double; true if `noise` is within three roundings of it (and the plain row where
+/// that is nearest).
 bool is_nearest_of(const float* x, const float* g, const float* noise, std::size_t d, std::uint32_t k,
                    std::uint64_t index) {
   const long double norm = std::sqrt(dot(x, x, d)), s0 = norm > 0 ? dot(x, g, d) / norm : 0,

@@ -1,10 +1,11 @@
-// Nearest of k, drawn: noise with exactly the law of the nearest of k Gaussian candidates, for the price of drawing one.
+// Nearest of k, drawn: noise with exactly the law of the nearest of k Gaussian candidates, for the price of one.
 //
 //   x image, u = x / |x|, g its plain noise, d values; k candidates, of which g is number 0
 //
-// A distance |x - n|^2 depends on a candidate n through s = u.n and r2 = |n|^2 - s^2 alone, and the direction of what is
-// across u is independent of both. So the other k - 1 candidates are drawn as pairs (s, r2), never as rows; the nearest
-// pair is kept, and g is moved along x and stretched across it until it has that pair. docs/nearest-of-k.md has the proof.
+// A distance |x - n|^2 depends on a candidate n through s = u.n and r2 = |n|^2 - s^2 alone, and the direction of what
+// is across u is independent of both. So the other k - 1 candidates are drawn as pairs (s, r2), never as rows; the
+// nearest pair is kept, and g is moved along x and stretched across it until it has that pair. docs/nearest-of-k.md has
+// the proof.
 //
 // By inner product only s matters: the greatest of k normals, a function of g's own s; what is across x stays as it is.
 // Choosing by distance shortens the noise (as nearest_noise.hpp does: the law is the same), by inner product hardly.
@@ -28,27 +29,29 @@ inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 /// Fills row i of `out` with noise for image i that has the law of the nearest of k rows of N(0, I).
 ///
-/// Row i depends on (seed, step, first_index + i), image i and k alone, so any row can be drawn again alone. k = 1 gives the
-/// rows of `normal_rows`, bit for bit; for other k too they are candidate 0, and stay as they are where they are nearest.
-/// To choose among noise that exists already, take `nearest_noise`.
+/// Row i depends on (seed, step, first_index + i), image i and k alone, so any row can be drawn again alone. k = 1
+/// gives the rows of `normal_rows`, bit for bit; for other k too they are candidate 0, and stay as they are where they
+/// are nearest. The images must not depend on these plain rows. To choose among given noise, take `nearest_noise`.
 ///
 /// @param seed         any 64 bits.
 /// @param step         below 2^48.
 /// @param first_index  first_index + n at most 2^48: the place of image 0 in the (global) batch.
-/// @param images       [n, d] row-major, host, float (anything `as_batch` takes); finite, of any size; in the units of the noise.
+/// @param images       [n, d] row-major, host, float (anything `as_batch` takes); finite, of any size; in the units of
+///                     the noise.
 /// @param k            candidates. squared_l2 and l2: a whole number, 1 to 2^24. inner_product: any finite number >= 1.
 /// @param out          [n, d]; overwritten; must not overlap `images`.
-/// @param function     what is least: squared_l2 (or l2, the same) or inner_product. An image of zeros has no inner products
-///                     to choose by and keeps its plain row; by distance it gets the shortest of k.
+/// @param function     what is least: squared_l2 (or l2, the same) or inner_product. An image of zeros has no inner
+///                     products to choose by and keeps its plain row; by distance it gets the shortest of k.
 /// @param threads      how many threads share the rows; the result is the same for any number.
-/// @throws std::invalid_argument  k, step, first_index or d out of range, shapes that differ, another cost, or a value that
-///                                is not finite (the row is named); nothing is written then.
+/// @throws std::invalid_argument  k, step, first_index or d out of range, shapes that differ, another cost, or a value
+///                                that is not finite (the row is named); nothing is written then.
 ///
-/// Cost:        draws n d values and reads them twice more, whatever k; squared_l2 adds about 4 ns a candidate (AVX-512), but
-///              no memory.
-/// Determinism: the same bits on every processor, with every compiler and its flags. Of equal distances the lowest number.
-/// Reference:   Li et al., Improved Immiscible Diffusion (2025), KNN noise selection, for the law; the way of drawing it is
-///              ours. Marsaglia, Tsang, ACM TOMS 26 (2000), for the chi-square numbers.
+/// Cost:        draws n d values and reads them twice more, whatever k; squared_l2 adds about 4 ns a candidate
+///              (AVX-512), but no memory.
+/// Determinism: the same bits on every processor, with every compiler and its flags. Of equal distances the lowest
+///              number.
+/// Reference:   Li et al., Improved Immiscible Diffusion (2025), KNN noise selection, for the law; the way of drawing
+///              it is ours. Marsaglia, Tsang, ACM TOMS 26 (2000), for the chi-square numbers.
 template <class Images>
 void nearest_normal_rows(std::uint64_t seed, std::uint64_t step, std::uint64_t first_index, const Images& images,
                          double k, const matrix_view<float>& out, cost_function function = cost_function::squared_l2,

@@ -1,7 +1,7 @@
 // Nearest of k: each image looks at its own k noise candidates and keeps the nearest. Works at batch size 1.
 //
-// The kept noise is no longer exactly Gaussian: choosing by distance favours short noise (|e|^2/d about 0.95 for k = 64 and
-// images of standard deviation 0.5), and the more so the larger k. k = 1 changes nothing.
+// The kept noise is no longer exactly Gaussian: choosing by distance favours short noise (|e|^2/d about 0.95 for k = 64
+// and images of standard deviation 0.5), and the more so the larger k. k = 1 changes nothing.
 #pragma once
 
 #include <immiscible/assignment.hpp>
@@ -21,8 +21,8 @@ namespace immiscible {
 
 /// Which of an image's candidates to take: one of the `among` cheapest, all equally likely. 1 is the cheapest itself.
 ///
-/// The choice for image i depends on (seed, step, first_index + i) alone; it shares no random bits with `normal_rows`, so
-/// seed and step may be those of the candidates.
+/// The choice for image i depends on (seed, step, first_index + i) alone; it shares no random bits with `normal_rows`,
+/// so seed and step may be those of the candidates.
 struct nearest_choice {
   std::size_t among = 1;
   std::uint64_t seed = 0;
@@ -37,10 +37,10 @@ struct nearest_choice {
 /// @param k           candidates per image, at least 1.
 /// @param function    what is least; squared_l2 and l2 choose alike.
 /// @param choice      among how many of the cheapest to choose at random, 1 to k; by default the cheapest is taken.
-/// @return            noise_of_image [n]: rows of `candidates`; no prices; lower_bound is the sum of the least costs. With
-///                    choice.among == 1 total_cost equals it and status is optimal; else status is feasible.
-/// @throws std::invalid_argument  k < 1, candidates that are not [n k, d], a value that is not finite (the row is named),
-///                                values whose squared distances overflow, or a choice out of range.
+/// @return            noise_of_image [n]: rows of `candidates`; no prices; lower_bound is the sum of the least costs.
+///                    With choice.among == 1 total_cost equals it and status is optimal; else status is feasible.
+/// @throws std::invalid_argument  k < 1, candidates that are not [n k, d], a value that is not finite (the row is
+///                                named), values whose squared distances overflow, or a choice out of range.
 ///
 /// Cost:        O(n k d), no extra memory but the norms (and k indices for a choice among several).
 /// Determinism: candidates are ordered by cost, then by row; of equal costs the lowest row is the cheaper.

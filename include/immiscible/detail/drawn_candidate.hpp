@@ -4,19 +4,19 @@
 //   along   s = u.n of a candidate n: N(0, 1)
 //   across  squared length of what is left of it, r2 = |n|^2 - s^2: chi-square with d - 1 degrees of freedom
 //
-// s and r2 are independent and all that |x - n|^2 = |x|^2 + s^2 - 2 |x| s + r2 knows of n. So candidate c >= 1 is drawn as
-// (s, r2) from one block of stream `candidates`: words 0 and 1 make two normals, s and z; z is turned into r2 by Marsaglia
-// and Tsang's cube, r2 = 2 b (1 + z / sqrt(9 b))^3 with b = (d - 1) / 2 - 1/3, accepted if
+// s and r2 are independent and all that |x - n|^2 = |x|^2 + s^2 - 2 |x| s + r2 knows of n. So candidate c >= 1 is drawn
+// as (s, r2) from one block of stream `candidates`: words 0 and 1 make two normals, s and z; z is turned into r2 by
+// Marsaglia and Tsang's cube, r2 = 2 b (1 + z / sqrt(9 b))^3 with b = (d - 1) / 2 - 1/3, accepted if
 //
 //   ln U < b h(y),  y = z / sqrt(9 b),  h(y) = (9 y^2 / 2 - 3 y - 3 y^2 - y^3) + 3 ln(1 + y),  U from words 2 and 3.
 //
-// A rejected attempt takes the next of 16 blocks (of the candidate; 3 in 100,000 reject at d = 3072, 1 in 20 at d = 3; if
-// all 16 do, which never happens, r2 = 2 b). Almost always a test without the logarithm says yes: for y >= -1/2
+// A rejected attempt takes the candidate's next block (2 in 100,000 are rejected at d = 3072, 1 in 20 at d = 3; if all
+// 16 blocks are, once in 10^20, r2 = 2 b). Almost always a test without the logarithm says yes: for y >= -1/2
 //
 //   b h(y) >= -1.35 b y^4 = -z^4 / (60 b),  and U <= 1 - z^4 / (60 b) <= exp(b h(y)).
 //
-// (Taylor's series of ln(1 + y): h(y) = -3/4 y^4 + 3/5 y^5 - ..., whose first term alone bounds it for y >= 0; for y < 0
-// what follows is at most 3/5 |y|^5 / (1 - |y|).) Two degrees of freedom are b = 2/3; one is z^2, none is 0.
+// (Taylor's series of ln(1 + y): h(y) = -3/4 y^4 + 3/5 y^5 - ..., whose first term alone bounds it for y >= 0; for
+// y < 0 what follows is at most 3/5 |y|^5 / (1 - |y|).) Two degrees of freedom are b = 2/3; one is z^2, none is 0.
 //
 // Every operation is one of rounded_double.hpp, in this order: the same bits everywhere.
 //
@@ -117,7 +117,7 @@ struct noise_mixture {
   double of_noise, of_image;
 };
 
-/// Noise that has the candidate's s and r2 and the direction of g. `across` is the squared length of what g has across x.
+/// Noise with the candidate's s and r2 and the direction of g. `across`: squared length of what g has across x.
 ///
 /// x = 0: the direction of all of g, and the length of the candidate. d = 1, or a g along x: nothing across.
 IMMISCIBLE_HOST_DEVICE inline noise_mixture mixture_by_distance(const row_products& sums, double across,

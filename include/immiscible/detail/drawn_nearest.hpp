@@ -1,5 +1,5 @@
-// The passes of drawn_nearest.hpp over a row and over its candidates: in ordinary C++ (the oracle of the tests), and the
-// choice of their vector versions. All give the same bits.
+// The passes of drawn_nearest.hpp over a row and over its candidates: in ordinary C++ (the oracle of the tests), and
+// the choice of their vector versions. All give the same bits.
 #pragma once
 
 #include <immiscible/detail/drawn_candidate.hpp>

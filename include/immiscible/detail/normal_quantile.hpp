@@ -1,17 +1,18 @@
-// The greatest of k standard normal values, k any real number >= 1, from one of them: what choosing by inner product needs.
+// The greatest of k standard normal values, k any real number >= 1, from one of them: for choosing by inner product.
 //
 //   Phi  the distribution function of N(0, 1)      Q = 1 - Phi  its upper tail
 //
-// If s is N(0, 1), then U = Phi(s) is uniform, U^(1/k) is the law of the greatest of k uniforms (U^(1/k) <= x with probability
-// x^k), and Phi^-1(U^(1/k)) that of the greatest of k normals. No new random number is needed; k = 1 gives s back; the result
-// never falls below s. Close to 1 a probability says nothing any more, so all goes by -ln Phi or by ln Q.
+// If s is N(0, 1), then U = Phi(s) is uniform, U^(1/k) is the law of the greatest of k uniforms (U^(1/k) <= x with
+// probability x^k), and Phi^-1(U^(1/k)) that of the greatest of k normals. No new random number is needed; k = 1 gives
+// s back; the result never falls below s. Close to 1 a probability says nothing any more, so all goes by -ln Phi or by
+// ln Q.
 //
-// The tail: Marsaglia's series for |s| < 3, else Laplace's continued fraction. The inverse: Wichura's rational functions,
-// continued beyond Q = 1e-316 by Newton steps. Absolute error below 1e-13 (see tests/drawn_nearest.cpp), the same bits
-// everywhere: only operations of rounded_double.hpp.
+// The tail: Marsaglia's series for |s| < 3, else Laplace's continued fraction. The inverse: Wichura's rational
+// functions, continued beyond Q = 1e-316 by Newton steps. The result is off by less than 1e-12 (relative where it exceeds
+// 1: tests/drawn_nearest.cpp), and the same bits everywhere: only operations of rounded_double.hpp.
 //
-// Reference: Wichura, "Algorithm AS 241", Applied Statistics 37 (1988); Marsaglia, "Evaluating the normal distribution",
-//            J. Statistical Software 11 (2004).
+// Reference: Wichura, "Algorithm AS 241", Applied Statistics 37 (1988); Marsaglia, "Evaluating the normal
+//            distribution", J. Statistical Software 11 (2004).
 #pragma once
 
 #include <immiscible/detail/host_device.hpp>

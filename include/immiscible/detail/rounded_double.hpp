@@ -1,8 +1,9 @@
-// Arithmetic in double that is rounded as IEEE 754 says and never fused, reordered or approximated, whatever the compiler's
-// flags: the same bits on every processor, in CUDA kernels too. The float versions stand in normal_transform.hpp.
+// Arithmetic in double that is rounded as IEEE 754 says and never fused, reordered or approximated, whatever the
+// compiler's flags: the same bits on every processor, in CUDA kernels too. The float versions stand in
+// normal_transform.hpp.
 //
-// On top of it ln and exp of what the noise needs, by series: a few units in the last place, and the same few everywhere,
-// which the functions of <cmath> do not promise.
+// On top of it ln and exp of what the noise needs, by series: a few units in the last place, and the same few
+// everywhere, which the functions of <cmath> do not promise.
 #pragma once
 
 #include <immiscible/detail/host_device.hpp>
