@@ -9,9 +9,9 @@ Pictures: paths, noise_map, average_prediction, distance_by_batch, nearest_of_k.
 explained.
 
 Every pairing comes from the library, through the program `pair` on .npy files; the noise of nearest_of_k through
-nearest_of_k.cpp, compiled here by $CXX or c++, with pkg-config's flags for eigen3. Needs NumPy, matplotlib and Pillow, which
-matplotlib brings (PyPI, or Debian's python3-matplotlib); all but paths, noise_map and nearest_of_k need Fashion-MNIST (Debian's
-dataset-fashion-mnist).
+nearest_of_k.cpp, compiled here by $CXX or c++, with pkg-config's flags for eigen3. Needs NumPy, matplotlib and Pillow,
+which matplotlib brings (PyPI, or Debian's python3-matplotlib); all but paths, noise_map and nearest_of_k need
+Fashion-MNIST (Debian's dataset-fashion-mnist).
 """
 
 import argparse
@@ -488,7 +488,7 @@ def nearest_of_k(options, pair):
     figure.tight_layout(rect=(0, 0.07, 1, 1))
     save(figure, options, "nearest_of_k")
 
-    print("| k | chosen by | mean |n|^2/d | change of the mean distance | mean cosine of x and n |\n" + "|---" * 5 + "|")
+    print("| k | chosen by | mean |n|^2/d | change of the mean distance | mean cosine |\n" + "|---" * 5 + "|")
     for k in (1, 4, 8, 64, 1024):
         for how in ("distance", "product") if k > 1 else ("distance",):
             s, across, norm = rows(how, 3072, k, 8000, 0.5)
