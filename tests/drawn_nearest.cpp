@@ -84,7 +84,8 @@ bool is_nearest_of(const float* x, const float* g, const float* noise, std::size
   }
   for (std::size_t j = 0; j < d; ++j) {
     const long double of_noise = a * g[j], of_image = norm > 0 ? b * x[j] / norm : 0;
-    const long double room = 3.001L * 0x1p-24L * (std::abs(of_noise) + std::abs(of_image)) + 1e-38L;
+    const long double terms = std::abs(of_noise) + std::abs(of_image), rounded_once = std::abs(of_noise + of_image);
+    const long double room = 0x1p-24L * (a < 64 ? 3.001L * terms : rounded_once + 1e-5L * terms) + 1e-38L;
     if (!(std::abs(noise[j] - of_noise - of_image) <= room)) return false;
   }
   return true;
@@ -151,6 +152,28 @@ TEST_CASE("every row is the nearest of its candidates, made of the plain row and
       }
     }
   }
+}
+
+TEST_CASE("plain noise that lies nearly against the image is turned as accurately") {
+  for (const std::size_t d : {2u, 3u, 100u}) {
+    for (const double angle : {1e-2, 1e-4, 1e-6}) {
+      const matrix<float> g = plain(40, d),
+                          images = tests::make_matrix<float>(40, d, [&](std::size_t i, std::size_t j) {
+                            return -g(i, j) * (1 + angle * (j % 2 == 0 ? 1 : -1));
+                          });
+      const matrix<float> noise = drawn(images, 64);
+      CAPTURE(d, angle);
+      for (std::size_t i = 0; i < 40; ++i) CHECK(is_nearest_of(&images(i, 0), &g(i, 0), &noise(i, 0), d, 64, i));
+    }
+  }
+}
+
+TEST_CASE("of equally near candidates the lowest number is taken, in whatever order they come") {
+  const detail::candidate_choice low = {1, 2}, high = {1, 3}, nearer = {0.5, 9};
+  CHECK(detail::nearer_choice(low, high).number == 2);
+  CHECK(detail::nearer_choice(high, low).number == 2);
+  CHECK(detail::nearer_choice(low, nearer).number == 9);
+  CHECK(detail::nearer_choice(nearer, low).number == 9);
 }
 
 TEST_CASE("of many candidates the plain row is nearest as often as any other") {

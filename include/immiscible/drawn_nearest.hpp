@@ -64,11 +64,12 @@ void nearest_normal_rows(std::uint64_t seed, std::uint64_t step, std::uint64_t f
 namespace detail {
 inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
-/// noise = of_noise noise + of_image image.
+/// noise = of_noise noise + of_image image; in double where the image is no ordinary float's size, or where the noise lies
+/// so near to the image's line that the two terms cancel.
 inline void mix(const drawn_nearest_passes& passes, const noise_mixture& mixture, const float* image, std::size_t d,
                 float* noise) {
   const double size = std::abs(mixture.of_image);
-  if ((size > 0x1p-120 && size < 0x1p120 && mixture.of_noise < 0x1p120) || size == 0) {
+  if (mixture.of_noise < 64 && ((size > 0x1p-120 && size < 0x1p120) || size == 0)) {
     passes.mix_row(static_cast<float>(mixture.of_noise), static_cast<float>(mixture.of_image), image, d, noise);
   } else {
     mix_row_in_double(mixture, image, d, noise);

@@ -72,7 +72,7 @@ inline void mix_row_portable(float of_noise, float of_image, const float* image,
   }
 }
 
-/// The same in double and rounded once, for images so large or small that `of_image` is no ordinary float.
+/// The same in double and rounded once.
 inline void mix_row_in_double(const noise_mixture& mixture, const float* image, std::size_t d, float* noise) {
   for (std::size_t j = 0; j < d; ++j) {
     const double x = image[j], g = noise[j];
