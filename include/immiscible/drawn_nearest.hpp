@@ -64,8 +64,8 @@ void nearest_normal_rows(std::uint64_t seed, std::uint64_t step, std::uint64_t f
 namespace detail {
 inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
-/// noise = of_noise noise + of_image image; in double where the image is no ordinary float's size, or where the noise lies
-/// so near to the image's line that the two terms cancel.
+/// noise = of_noise noise + of_image image; in double where `of_image` is no ordinary float, or where the noise lies so
+/// near to the image's line that the two terms cancel.
 inline void mix(const drawn_nearest_passes& passes, const noise_mixture& mixture, const float* image, std::size_t d,
                 float* noise) {
   const double size = std::abs(mixture.of_image);
