@@ -117,18 +117,22 @@ struct noise_mixture {
   double of_noise, of_image;
 };
 
+/// sqrt(a / b); 0 where there is nothing to stretch.
+IMMISCIBLE_HOST_DEVICE inline double ratio_of_lengths(double a, double b) {
+  return b > 0 ? rounded_sqrt(rounded_quotient(a, b)) : 0.0;
+}
+
 /// Noise with the candidate's s and r2 and the direction of g. `across`: squared length of what g has across x.
 ///
 /// x = 0: the direction of all of g, and the length of the candidate. d = 1, or a g along x: nothing across.
 IMMISCIBLE_HOST_DEVICE inline noise_mixture mixture_by_distance(const row_products& sums, double across,
                                                                 const drawn_candidate& candidate) {
-  const auto ratio = [](double a, double b) { return b > 0 ? rounded_sqrt(rounded_quotient(a, b)) : 0.0; };
   const double s = candidate.along;
   if (!(sums.image_squares > 0)) {
-    return {ratio(rounded_sum(rounded_product(s, s), candidate.across), sums.noise_squares), 0};
+    return {ratio_of_lengths(rounded_sum(rounded_product(s, s), candidate.across), sums.noise_squares), 0};
   }
   const double norm = rounded_sqrt(sums.image_squares), plain_s = rounded_quotient(sums.product, norm);
-  const double of_noise = ratio(candidate.across, across);
+  const double of_noise = ratio_of_lengths(candidate.across, across);
   return {of_noise, rounded_quotient(rounded_sum(s, -rounded_product(of_noise, plain_s)), norm)};
 }
 
