@@ -136,6 +136,63 @@ TEST_CASE("distance and squared distance choose alike") {
         nearest_noise(images, noise, 16, cost_function::squared_l2).noise_of_image);
 }
 
+TEST_CASE(
+    "among the few cheapest each is chosen equally often, by cost and then by row, and any image alone chooses alike") {
+  const std::size_t n = 3000, k = 8, d = 3;
+  const auto images = tests::integer_samples<float>(n, d, 1), candidates = tests::integer_samples<float>(n * k, d, 2);
+  const auto first = nearest_noise(images, candidates, k);
+  for (const std::size_t among : {1u, 2u, 5u, 8u}) {
+    CAPTURE(among);
+    const immiscible::nearest_choice choice{among, 42, 7, 100};
+    const auto answer = nearest_noise(images, candidates, k, cost_function::squared_l2, choice);
+    std::vector<std::size_t> taken(k);
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto chosen = static_cast<std::size_t>(answer.noise_of_image[i]);
+      REQUIRE(chosen / k == i);
+      const auto cost = [&](std::size_t row) {
+        return cost_of(cost_function::squared_l2, images.view().row(i), candidates.view().row(row), d);
+      };
+      std::size_t rank = 0;
+      for (std::size_t row = i * k; row < (i + 1) * k; ++row) {
+        rank += cost(row) < cost(chosen) || (cost(row) == cost(chosen) && row < chosen) ? 1 : 0;
+      }
+      REQUIRE(rank < among);
+      ++taken[rank];
+    }
+    for (std::size_t rank = 0; rank < among; ++rank) {
+      const auto expected = static_cast<double>(n) / static_cast<double>(among);
+      CHECK(std::abs(static_cast<double>(taken[rank]) - expected) <= 4 * std::sqrt(expected));
+    }
+    CHECK(answer.lower_bound == first.total_cost);
+    CHECK(answer.status == (among == 1 ? immiscible::status::optimal : immiscible::status::feasible));
+    if (among == 1) CHECK(tests::are_identical(answer, first));
+    for (const std::size_t i : {0u, 17u, 2999u}) {
+      const immiscible::batch<float> image(images.view().row(i), 1, d), own(candidates.view().row(i * k), k, d);
+      const auto alone = nearest_noise(image, own, k, cost_function::squared_l2, {among, 42, 7, 100 + i});
+      CHECK(static_cast<std::size_t>(alone.noise_of_image[0]) + i * k ==
+            static_cast<std::size_t>(answer.noise_of_image[i]));
+    }
+  }
+  const auto other = [&](std::uint64_t seed, std::uint64_t step) {
+    return nearest_noise(images, candidates, k, cost_function::squared_l2, {5, seed, step, 100}).noise_of_image;
+  };
+  CHECK(other(42, 7) != other(43, 7));
+  CHECK(other(42, 7) != other(42, 8));
+}
+
+TEST_CASE("a choice among none, among more than k, or beyond the counter is refused") {
+  const matrix<float> images(2, 3), candidates(8, 3);
+  const auto choose = [&](const immiscible::nearest_choice& choice) {
+    return nearest_noise(images, candidates, 4, cost_function::squared_l2, choice);
+  };
+  using Catch::Contains;
+  CHECK_THROWS_WITH(choose({0}), Contains("nearest_noise: needs a choice among 1 to k = 4 candidates, got among = 0"));
+  CHECK_THROWS_WITH(choose({5}), Contains("got among = 5"));
+  CHECK_THROWS_WITH(choose({2, 0, std::uint64_t{1} << 48}), Contains("needs step < 2^48"));
+  CHECK_THROWS_WITH(choose({2, 0, 0, (std::uint64_t{1} << 48) - 1}), Contains("first_index + rows <= 2^48"));
+  CHECK_NOTHROW(choose({4}));
+}
+
 TEST_CASE("samples may stand apart in memory or be blocks of an Eigen matrix") {
   const auto images = tests::bell_samples<float>(5, 11, 1), noise = tests::bell_samples<float>(15, 11, 2);
   const auto expected = nearest_noise(images, noise, 3);

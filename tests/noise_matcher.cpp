@@ -284,3 +284,36 @@ TEST_CASE("within groups, and into the caller's memory") {
                   std::invalid_argument);
   CHECK_THROWS_AS(matcher_of(method::nearest, 2)(images, 7, group), std::invalid_argument);
 }
+
+TEST_CASE("drawn_nearest: the rows of nearest_normal_rows, plain for one candidate, groups or not") {
+  const tests::matrix<float> images = some_images(30, 40);
+  tests::matrix<float> expected(30, 40);
+  for (const auto cost : {immiscible::cost_function::squared_l2, immiscible::cost_function::inner_product}) {
+    immiscible::noise_matcher_options options{seed, {}};
+    options.pairing.method = method::drawn_nearest;
+    options.pairing.cost = cost;
+    options.pairing.candidates = 8;
+    options.pairing.threads = 2;
+    noise_matcher match(options);
+    immiscible::nearest_normal_rows(seed, 3, 0, images, 8, expected.view(), cost);
+    const auto matched = match(images, 3);
+    CHECK(same_row(matched.noise.data(), expected.values.data(), 30 * 40));
+    CHECK(matched.pairs.noise_of_image[17] == 17);
+    CHECK(same_row(match(images, 3, std::vector<std::int64_t>(30, 1)).noise.data(), expected.values.data(), 30 * 40));
+    if (cost == immiscible::cost_function::squared_l2) {
+      double total = 0;
+      for (std::size_t i = 0; i < 30; ++i) {
+        for (std::size_t k = 0; k < 40; ++k) total += std::pow(static_cast<double>(images(i, k) - expected(i, k)), 2);
+      }
+      CHECK(match(images, 3).pairs.total_cost == Approx(total));
+    }
+    options.pairing.candidates = 1;
+    noise_matcher plain(options);
+    CHECK(same_row(plain(images, 3).noise.data(), plain_draw(3, 30, 40).values.data(), 30 * 40));
+    options.pairing.candidates = 0;
+    CHECK_THROWS_AS(noise_matcher(options)(images, 3), std::invalid_argument);
+  }
+  assign_options given;
+  given.method = method::drawn_nearest;
+  CHECK_THROWS_WITH(immiscible::assign(images, expected, given), Catch::Matchers::Contains("take noise_matcher"));
+}

@@ -5,17 +5,20 @@
     python3 docs/pictures/make_pictures.py                  # everything, about 30 minutes
     python3 docs/pictures/make_pictures.py paths noise_map  # some of it
 
-Pictures: paths, noise_map, average_prediction, distance_by_batch. Tables without a picture: methods, explained.
+Pictures: paths, noise_map, average_prediction, distance_by_batch, nearest_of_k. Tables without a picture: methods,
+explained.
 
-Every pairing comes from the library, through the program `pair` on .npy files. Needs NumPy, matplotlib and Pillow, which
-matplotlib brings (PyPI, or Debian's python3-matplotlib); all but the first two need Fashion-MNIST (Debian's
-dataset-fashion-mnist).
+Every pairing comes from the library, through the program `pair` on .npy files; the noise of nearest_of_k through
+nearest_of_k.cpp, compiled here by $CXX or c++, with pkg-config's flags for eigen3. Needs NumPy, matplotlib and Pillow,
+which matplotlib brings (PyPI, or Debian's python3-matplotlib); all but paths, noise_map and nearest_of_k need
+Fashion-MNIST (Debian's dataset-fashion-mnist).
 """
 
 import argparse
 import gzip
 import io
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -422,11 +425,89 @@ def methods(options, pair):
                 )
 
 
+# ------------------------------------------------------------------------------------------------- nearest of k, drawn
+
+
+def nearest_of_k(options, pair):
+    """The law of the nearest of k: drawn in O(d) beside brute force; and the table of docs/nearest-of-k.md."""
+    program = pathlib.Path(pair.folder.name) / "nearest_of_k"
+    source = pathlib.Path(__file__).resolve().parent / "nearest_of_k.cpp"
+    eigen = subprocess.run(["pkg-config", "--cflags", "eigen3"], check=True, capture_output=True, text=True).stdout
+    compiler = [os.environ.get("CXX", "c++"), "-std=c++17", "-O2", f"-I{ROOT / 'include'}", *eigen.split()]
+    subprocess.run([*compiler, source, "-o", program], check=True)
+
+    def rows(how, d, k, count, scale):
+        """s = n.x / |x| and the length across x, for each noise n; and |x|."""
+        command = [program, how, str(d), str(k), str(count), str(scale)]
+        values = subprocess.run(command, check=True, capture_output=True).stdout
+        values = np.frombuffer(values, np.float32).reshape(count + 1, d).astype(np.float64)
+        norm = np.linalg.norm(values[0])
+        s = values[1:] @ values[0] / norm
+        return s, np.sqrt(np.maximum((values[1:] ** 2).sum(1) - s**2, 0)), norm
+
+    d, k, count = 16, 64, 40000
+    cases = {
+        "plain noise": (GREY, rows("distance", d, 1, count, 1)),
+        "nearest of 64, brute force": (COLOURS[4], rows("brute", d, k, count, 1)),
+        "nearest of 64, drawn": (COLOURS[0], rows("distance", d, k, count, 1)),
+        "the same by inner product": (COLOURS[1], rows("product", d, k, count, 1)),
+    }
+    plain, brute, drawn, product = cases
+    norm = cases[plain][1][2]
+    figure, axes = plt.subplots(1, 3, figsize=(13.2, 4.5), width_ratios=[1.25, 1, 1])
+    a = axes[0]
+    for name in (plain, product, drawn):
+        colour, (s, across, _) = cases[name]
+        a.scatter(s[:2500], across[:2500], s=3, color=colour, lw=0, alpha=0.6, rasterized=True)
+    a.scatter([norm], [0], s=90, color=INK, zorder=4, clip_on=False)
+    a.annotate("image", (norm, 0), (-9, 7), textcoords="offset points", ha="right", fontsize=10.5)
+    turn = np.linspace(0, np.pi, 200)
+    for radius in (3, 4, 5, 6):
+        a.plot(norm + radius * np.cos(turn), radius * np.sin(turn), color=INK, lw=0.6, ls=":")
+    a.set(xlim=(-4, norm + 0.6), ylim=(0, 6.6), aspect="equal")
+    a.set_xlabel("$s$: the noise along the image", fontsize=10.5)
+    a.set_ylabel("$r$: length of the noise across it", fontsize=10.5)
+    a.set_title("All a distance knows of a noise (dotted: equal distance)", fontsize=11.5)
+    for a, part, label in ((axes[1], 0, "$s$"), (axes[2], 1, "$r$")):
+        bins = np.linspace(*((-4, 5) if part == 0 else (1, 6.5)), 56)
+        middle = (bins[1:] + bins[:-1]) / 2
+        for name, (colour, values) in cases.items():
+            height = np.histogram(values[part], bins, density=True)[0]
+            if name == drawn:
+                a.plot(middle, height, "o", color=colour, ms=3.2, label=name, zorder=3)
+            elif name == product:
+                a.plot(middle, height, color=colour, lw=1.6, label=name)
+            else:
+                a.stairs(height, bins, fill=True, color=colour, alpha=0.55 if name == plain else 0.8, label=name)
+        a.set_xlabel(label, fontsize=10.5)
+        a.set_yticks([])
+        a.spines[["top", "right", "left"]].set_visible(False)
+    axes[1].set_title("along the image", fontsize=11.5)
+    axes[2].set_title("across the image", fontsize=11.5)
+    figure.legend(*axes[1].get_legend_handles_labels(), frameon=False, fontsize=10.5, loc="lower center", ncol=4)
+    figure.tight_layout(rect=(0, 0.07, 1, 1))
+    save(figure, options, "nearest_of_k")
+
+    print("| k | chosen by | mean |n|^2/d | change of the mean distance | mean cosine |\n" + "|---" * 5 + "|")
+    for k in (1, 4, 8, 64, 1024):
+        for how in ("distance", "product") if k > 1 else ("distance",):
+            s, across, norm = rows(how, 3072, k, 8000, 0.5)
+            squares = s**2 + across**2
+            distance = np.sqrt(norm**2 - 2 * norm * s + squares).mean()
+            plain_distance = np.sqrt(norm**2 + 3072 - 0.5)  # the mean of a chi variable, to 1e-4
+            print(
+                f"| {k} | {how} | {squares.mean() / 3072:.4f} | {100 * (distance / plain_distance - 1):+.2f} % | "
+                f"{(s / np.sqrt(squares)).mean():.4f} |",
+                flush=True,
+            )
+
+
 PICTURES = {
     "paths": paths,
     "noise_map": noise_map,
     "average_prediction": average_prediction,
     "distance_by_batch": distance_by_batch,
+    "nearest_of_k": nearest_of_k,
     "methods": methods,
     "explained": explained,
 }

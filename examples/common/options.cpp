@@ -13,9 +13,10 @@ namespace examples {
 namespace {
 
 void add_options(CLI::App& app, trainer_options& o) {
-  app.add_option("--pairing", o.pairings, "none, exact, auction, greedy, nearest: one or several, separated by commas")
+  app.add_option("--pairing", o.pairings,
+                 "none, exact, auction, greedy, nearest, drawn_nearest: one or several, separated by commas")
       ->delimiter(',')
-      ->check(CLI::IsMember({"none", "exact", "auction", "greedy", "nearest"}))
+      ->check(CLI::IsMember({"none", "exact", "auction", "greedy", "nearest", "drawn_nearest"}))
       ->capture_default_str();
   app.add_option("--seeds", o.seeds, "runs of each pairing")->check(CLI::Range(1, 1000))->capture_default_str();
   app.add_option("--steps", o.steps, "training steps of each run (0: what suits the set-up)")
@@ -28,7 +29,7 @@ void add_options(CLI::App& app, trainer_options& o) {
       ->delimiter(',')
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
-  app.add_option("--candidates", o.candidates, "candidates per sample of --pairing nearest")
+  app.add_option("--candidates", o.candidates, "candidates per sample of --pairing nearest and drawn_nearest")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
   app.add_option("--evaluations", o.evaluations, "points of the curve")
@@ -51,11 +52,12 @@ void add_options(CLI::App& app, trainer_options& o) {
 
 immiscible::assign_options pairing_options(const std::string& name, int candidates) {
   immiscible::assign_options options;
-  options.method = name == "exact"     ? immiscible::method::exact
-                   : name == "auction" ? immiscible::method::auction
-                   : name == "greedy"  ? immiscible::method::greedy
-                   : name == "nearest" ? immiscible::method::nearest
-                                       : immiscible::method::none;
+  options.method = name == "exact"           ? immiscible::method::exact
+                   : name == "auction"       ? immiscible::method::auction
+                   : name == "greedy"        ? immiscible::method::greedy
+                   : name == "nearest"       ? immiscible::method::nearest
+                   : name == "drawn_nearest" ? immiscible::method::drawn_nearest
+                                             : immiscible::method::none;
   options.candidates = static_cast<std::size_t>(candidates);
   return options;
 }

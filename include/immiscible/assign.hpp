@@ -31,6 +31,7 @@ enum class method {
   greedy,         ///< nearest pair of all first
   greedy_by_row,  ///< image after image, the nearest noise left
   nearest,        ///< nearest of k candidates of the image's own: noise is [n k, d]
+  drawn_nearest,  ///< noise drawn with the law of the nearest of k, at the price of one: noise_matcher only
   none            ///< image i gets noise i: vanilla training
 };
 
@@ -39,7 +40,7 @@ struct assign_options {
   immiscible::method method = method::exact;
   cost_function cost = cost_function::squared_l2;
   double auction_tolerance = 0.1;  ///< method::auction: epsilon in standard deviations of the cost
-  std::size_t candidates = 1;      ///< method::nearest: k
+  std::size_t candidates = 1;      ///< method::nearest and drawn_nearest: k
   std::size_t threads = 1;         ///< for the matrix of costs; the answer is the same for any number
   immiscible::precision precision = immiscible::precision::full;  ///< of the costs; see `assign`
 };
@@ -102,6 +103,9 @@ void require_assignable(const batch<Scalar>& images, const batch<Scalar>& noise,
   const std::size_t n = images.rows(), k = options.candidates;
   require_same_width(name, images, noise);
   if (options.threads < 1) fail(name, "needs threads >= 1, got 0");
+  if (options.method == method::drawn_nearest) {
+    fail(name, "needs another method than drawn_nearest, which draws its own noise: take noise_matcher");
+  }
   if (options.method == method::nearest) {
     if (k < 1) fail(name, "needs candidates >= 1 for method::nearest, got 0");
     if (n > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()) / k || noise.rows() != n * k) {
@@ -171,6 +175,7 @@ void solve(const batch<Scalar>& cost, const assign_options& options, assignment&
       out = greedy_by_row(cost);
       return;
     case method::nearest:
+    case method::drawn_nearest:
     case method::none:
       return;  // these need no matrix of costs
   }

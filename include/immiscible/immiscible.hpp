@@ -7,6 +7,7 @@
 #include <immiscible/auction.hpp>
 #include <immiscible/batch.hpp>
 #include <immiscible/cost.hpp>
+#include <immiscible/drawn_nearest.hpp>
 #include <immiscible/greedy.hpp>
 #include <immiscible/groups.hpp>
 #include <immiscible/jonker_volgenant.hpp>

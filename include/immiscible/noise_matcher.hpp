@@ -13,6 +13,7 @@
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
 #include <immiscible/detail/drawn_noise.hpp>
+#include <immiscible/drawn_nearest.hpp>
 #include <immiscible/groups.hpp>
 #include <immiscible/philox.hpp>
 
@@ -41,7 +42,7 @@ struct noise_matcher_options {
 struct matched_noise {
   batch<float> noise;  ///< [n, d] row i belongs to image i
   const assignment&
-      pairs;  ///< noise_of_image[i] is the index of row i: it is the noise (seed, step, noise_of_image[i])
+      pairs;  ///< noise_of_image[i] is the index of row i: it is the noise (seed, step, noise_of_image[i]); see drawn_nearest
 };
 
 /// Draws N(0, I) noise for every batch and pairs it with the images.
@@ -53,7 +54,9 @@ class noise_matcher {
   /// The matched noise of `images` at training step `step`.
   ///
   /// Calls are independent: any step may be asked for, in any order, and n and d may change from call to call (a ragged last
-  /// batch). method::none, and method::nearest with one candidate, give the rows as drawn.
+  /// batch). method::none, and the nearest of one candidate, give the rows as drawn. method::drawn_nearest makes each row
+  /// the nearest of `candidates` (drawn_nearest.hpp; by `cost`: squared_l2, l2 or inner_product): row i of the step, moved towards
+  /// image i. Its pairs are the identity, total_cost is what they cost.
   ///
   /// @param images  [n, d] row-major, host, float (anything `as_batch` takes); finite; in the units of the noise.
   /// @param step    below 2^48.
@@ -94,6 +97,7 @@ class noise_matcher {
 
  private:
   void pair_candidates(const batch<float>& images, std::uint64_t step, const matrix_view<float>& noise);
+  void draw_nearest(const batch<float>& images, std::uint64_t step, const matrix_view<float>& noise);
 
   noise_matcher_options options_;
   assignment pairs_;
@@ -143,6 +147,18 @@ inline void noise_matcher::pair_candidates(const batch<float>& images, std::uint
   }
 }
 
+/// method::drawn_nearest.
+inline void noise_matcher::draw_nearest(const batch<float>& images, std::uint64_t step,
+                                        const matrix_view<float>& noise) {
+  const assign_options& pairing = options_.pairing;
+  nearest_normal_rows(options_.seed, step, 0, images, static_cast<double>(pairing.candidates), noise, pairing.cost,
+                      pairing.threads);
+  assign_options as_they_are = pairing;
+  as_they_are.method = method::none;
+  as_they_are.precision = precision::full;
+  assign(images, batch<float>(noise), as_they_are, pairs_, workspace_);
+}
+
 inline const assignment& noise_matcher::match_into(const batch<float>& images, std::uint64_t step,
                                                    const matrix_view<float>& noise,
                                                    const std::vector<std::int64_t>* group) {
@@ -159,6 +175,8 @@ inline const assignment& noise_matcher::match_into(const batch<float>& images, s
   }
   if (pairing.method == method::nearest && group == nullptr) {
     pair_candidates(images, step, noise);
+  } else if (pairing.method == method::drawn_nearest) {  // images draw for themselves: groups change nothing
+    draw_nearest(images, step, noise);
   } else {
     detail::check_noise_identity("noise_matcher", step, 0, n, d);
     const detail::known_noise known = detail::draw_known(options_.seed, step, pairing, noise, workspace_);
