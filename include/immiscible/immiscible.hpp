@@ -10,6 +10,7 @@
 #include <immiscible/drawn_nearest.hpp>
 #include <immiscible/greedy.hpp>
 #include <immiscible/groups.hpp>
+#include <immiscible/image_scaling.hpp>
 #include <immiscible/jonker_volgenant.hpp>
 #include <immiscible/masked.hpp>
 #include <immiscible/matched_loader.hpp>
