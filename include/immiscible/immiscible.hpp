@@ -1,6 +1,7 @@
 // Everything of the library that needs nothing but a host compiler and Eigen.
 #pragma once
 
+#include <immiscible/advise.hpp>
 #include <immiscible/assign.hpp>
 #include <immiscible/assign_batched.hpp>
 #include <immiscible/assignment.hpp>
