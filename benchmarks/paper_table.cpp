@@ -97,4 +97,13 @@ double paper_table_solve(const float* cost, std::size_t n, std::int32_t* noise_o
   return seconds;
 }
 
+/// images [n, d] -> noise [n, d] with the law of the nearest of k.
+double paper_table_draw_nearest(const float* images, std::size_t n, std::size_t d, std::size_t k, std::size_t step,
+                                float* noise) {
+  return seconds_of([&] {
+    immiscible::nearest_normal_rows(0, step, 0, batch<float>(images, n, d), static_cast<double>(k),
+                                    matrix_view<float>(noise, n, d));
+  });
+}
+
 }  // extern "C"

@@ -34,7 +34,7 @@ class Immiscible:
     def __init__(self, path):
         self.library = ctypes.CDLL(str(path))
         self.library.paper_table_error.restype = ctypes.c_char_p
-        for name in ("pair", "pair_in", "match", "cost", "solve"):
+        for name in ("pair", "pair_in", "match", "cost", "solve", "draw_nearest"):
             getattr(self.library, f"paper_table_{name}").restype = ctypes.c_double
 
     def call(self, name, *arguments):
@@ -59,6 +59,9 @@ class Immiscible:
 
     def match(self, images, step):
         return self.call("match", images, *images.shape, step)
+
+    def draw_nearest(self, images, k, step, out):
+        return self.call("draw_nearest", images, *images.shape, k, step, out)
 
     def cost(self, images, noise, out):
         return self.call("cost", images, noise, *images.shape, out)

@@ -5,6 +5,7 @@
     ./run bench --peers --families         families of costs beside SciPy instead of real ones beside all peers
     ./run bench --peers --end-to-end       distances and assignment, and noise for a trainer, beside LibTorch and SciPy
     ./run bench --peers --scaling          how our time grows from n = 64 to 8192
+    ./run bench --peers --nearest          nearest of k drawn in O(d), beside [n, k, d] noises in LibTorch: time and memory
 
 All solve the same costs in the same process, in turns, on one thread; times are processor seconds of the thread; ratios are
 taken turn by turn. Every peer gets the form of the costs (-x.e or squared distances) and the type (float32, float64) that
@@ -233,7 +234,7 @@ class TorchPeer:
 
     def __init__(self, path):
         self.library = ctypes.CDLL(str(path))
-        for name in ("cdist", "randn"):
+        for name in ("cdist", "randn", "nearest"):
             getattr(self.library, f"torch_peer_{name}").restype = ctypes.c_double
 
     def cdist(self, images, noise, out):
@@ -242,6 +243,51 @@ class TorchPeer:
 
     def randn(self, n, d):
         return self.library.torch_peer_randn(ctypes.c_size_t(n), ctypes.c_size_t(d))
+
+
+    def nearest(self, images, k, out):
+        pointers = [a.ctypes.data_as(ctypes.c_void_p) for a in (images, out)]
+        return self.library.torch_peer_nearest(pointers[0], *map(ctypes.c_size_t, (*images.shape, k)), pointers[1])
+
+
+def peak_megabytes(work):
+    """How far the memory of this process rises while it works, in a child whose free memory went back to the system."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        field = lambda name: int(next(l for l in open("/proc/self/status") if l.startswith(name)).split()[1])
+        work()  # its code is loaded then
+        ctypes.CDLL(None).malloc_trim(0)
+        with open("/proc/self/clear_refs", "w") as reset:
+            reset.write("5")  # the peak starts anew
+        before = field("VmRSS")
+        work()
+        os.write(writer, str(field("VmHWM") - before).encode())
+        os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with os.fdopen(reader) as answer:
+        return int(answer.read()) / 1024
+
+
+def print_nearest(name, images, arguments, ours, torch):
+    d = images.shape[1]
+    print(f"\n{name} (d = {d}): milliseconds, median of {arguments.repeat} batches; ratios median [least, most]\n")
+    print("    n     k     randn     drawn   /randn                [n, k, d]   /drawn            MB: drawn   [n, k, d]")
+    for n in arguments.batch:
+        rng = np.random.default_rng(n)
+        x = images[rng.choice(len(images), n, replace=False)].astype(np.float32) / 127.5 - 1
+        out = np.empty_like(x)
+        for k in (4, 16, 64):
+            rows = np.array([paper_table.turns(r, lambda: torch.randn(n, d), lambda: ours.draw_nearest(x, k, r, out),
+                                               lambda: torch.nearest(x, k, out)) for r in range(arguments.repeat)])
+            plain, drawn, brute = rows.T
+            megabytes = [peak_megabytes(work) for work in (lambda: ours.draw_nearest(x, k, 0, np.empty_like(x)),
+                                                           lambda: torch.nearest(x, k, np.empty_like(x)))]
+            print(f"{n:5d} {k:5d}  {1e3 * np.median(plain):8.3f}  {1e3 * np.median(drawn):8.3f}   "
+                  f"{np.median(drawn / plain):.2f} [{(drawn / plain).min():.2f}, {(drawn / plain).max():.2f}]   "
+                  f"{1e3 * np.median(brute):12.2f}   {ratio(brute / drawn):<18}"
+                  f"{megabytes[0]:8.1f}   {megabytes[1]:9.1f}", flush=True)
 
 
 def print_end_to_end(name, images, arguments, ours, torch):
@@ -298,15 +344,18 @@ def main():
     parser.add_argument("--data-dir", default="/usr/share/datasets/fashion-mnist", help="default: %(default)s")
     parser.add_argument("--data", choices=["fashion-mnist", "photographs"], nargs="+",
                         default=["fashion-mnist", "photographs"], help="default: both")
-    parser.add_argument("--batch", type=int, nargs="+", help="sizes (128 to 2048; with --scaling 64 to 8192)")
+    parser.add_argument("--batch", type=int, nargs="+", help="sizes (128 to 2048; with --scaling 64 to 8192, with --nearest 16 and 64)")
     parser.add_argument("--repeat", type=int, default=7, help="batches of each size (default: %(default)s)")
     parser.add_argument("--patience", type=float, default=20, help="seconds: slower peers are left out (%(default)s)")
     parser.add_argument("--end-to-end", action="store_true", help="distances, assignment and noise beside LibTorch, SciPy")
     parser.add_argument("--families", action="store_true", help="families of costs beside SciPy")
+    parser.add_argument("--nearest", action="store_true", help="nearest of k, drawn, beside LibTorch")
     parser.add_argument("--scaling", action="store_true", help="ours alone, by size")
     arguments = parser.parse_args()
     if not arguments.batch:
         arguments.batch = [2**e for e in (range(6, 14) if arguments.scaling else range(7, 12))]
+        if arguments.nearest:
+            arguments.batch = [16, 64]
     ours = paper_table.Immiscible(arguments.library)
     versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in ("scipy", "lapjv", "lap"))
     lapx = next(importlib.metadata.distributions(name="lapx", path=[str(arguments.lapx)]), None)
@@ -315,9 +364,10 @@ def main():
         return print_families(arguments, ours)
     if arguments.scaling:
         show = lambda name, images: print_scaling(name, images, arguments, ours)
-    elif arguments.end_to_end:
+    elif arguments.end_to_end or arguments.nearest:
         torch = TorchPeer(pathlib.Path(arguments.library).with_name("libtorch_peer.so"))
-        show = lambda name, images: print_end_to_end(name, images, arguments, ours, torch)
+        table = print_nearest if arguments.nearest else print_end_to_end
+        show = lambda name, images: table(name, images, arguments, ours, torch)
     else:
         solvers = peers(arguments.lapx)
         show = lambda name, images: print_real(name, images, arguments, ours, solvers)
