@@ -317,3 +317,34 @@ TEST_CASE("drawn_nearest: the rows of nearest_normal_rows, plain for one candida
   given.method = method::drawn_nearest;
   CHECK_THROWS_WITH(immiscible::assign(images, expected, given), Catch::Matchers::Contains("take noise_matcher"));
 }
+
+TEST_CASE("pool: scored on averages, handed out whole") {
+  const std::size_t n = 24, d = 2 * 4 * 8;
+  const tests::matrix<float> images = some_images(n, d);
+  tests::matrix<float> coarse_images(n, d / 4), coarse_noise(n, d / 4);
+  const tests::matrix<float> drawn = plain_draw(6, n, d);
+  immiscible::average_pool(images, {2, 4, 8}, 2, coarse_images.view());
+  immiscible::average_pool(drawn, {2, 4, 8}, 2, coarse_noise.view());
+  immiscible::noise_matcher_options options{seed, {}};
+  options.pool = 2;
+  options.shape = {2, 4, 8};
+  noise_matcher match(options);
+  const auto matched = match(images, 6);
+  CHECK(matched.pairs.noise_of_image == immiscible::assign(coarse_images, coarse_noise).noise_of_image);
+  check_rows_are_those_drawn(matched, 6, n);
+  std::vector<std::int64_t> group(n);
+  for (std::size_t i = 0; i < n; ++i) group[i] = static_cast<std::int64_t>(i % 2);
+  CHECK(match(images, 6, group).pairs.noise_of_image ==
+        immiscible::assign_in_groups(coarse_images, coarse_noise, group).noise_of_image);
+  options.pairing.method = method::nearest;
+  options.pairing.candidates = 3;
+  noise_matcher nearest(options);
+  check_rows_are_those_drawn(nearest(images, 6), 6, 3 * n);
+
+  options.shape = {2, 4, 7};
+  CHECK_THROWS_WITH(noise_matcher(options)(images, 6), Catch::Matchers::Contains("[2, 4, 7] values, got 64"));
+  options.pairing.method = method::drawn_nearest;
+  CHECK_THROWS_AS(noise_matcher(options), std::invalid_argument);
+  options.pool = 0;
+  CHECK_THROWS_AS(noise_matcher(options), std::invalid_argument);
+}

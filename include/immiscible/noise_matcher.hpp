@@ -16,6 +16,7 @@
 #include <immiscible/drawn_nearest.hpp>
 #include <immiscible/groups.hpp>
 #include <immiscible/philox.hpp>
+#include <immiscible/pooling.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -34,8 +35,9 @@ struct noise_matcher_options {
   assign_options pairing = {};
   std::uint64_t first_paired_step = 0;  ///< steps before it get plain noise: a warm-up
   double paired_fraction = 1;           ///< of the steps after it, chosen by (seed, step); the others get plain noise
-  bool flip =
-      false;  ///< for research: paired noise is negated, which makes it far from its image but leaves it its own
+  std::size_t pool = 1;    ///< score on samples averaged by so much (pooling.hpp), for large latents; 1: as they are
+  image_shape shape = {};  ///< of the samples, where pool > 1
+  bool flip = false;       ///< for research: negates paired noise, which is then far from its image, but still its own
 };
 
 /// Noise that belongs to a batch of images, and how it was chosen. Both live in the matcher, until its next call.
@@ -48,7 +50,7 @@ struct matched_noise {
 /// Draws N(0, I) noise for every batch and pairs it with the images.
 class noise_matcher {
  public:
-  /// @throws std::invalid_argument  paired_fraction outside 0 ... 1.
+  /// @throws std::invalid_argument  paired_fraction outside 0 ... 1, pool < 1, or pool > 1 with method::drawn_nearest.
   explicit noise_matcher(const noise_matcher_options& options = {});
 
   /// The matched noise of `images` at training step `step`.
@@ -62,7 +64,7 @@ class noise_matcher {
   /// @param step    below 2^48.
   /// @return        views of the matcher's memory, valid until its next call or its end. (Only cost_function::published can
   ///                overflow to +infinity and find nothing feasible; `pairs.status` says so, and the noise is as drawn.)
-  /// @throws std::invalid_argument  as `assign`, or a step or number of values that `normal_rows` does not draw. The memory
+  /// @throws std::invalid_argument  as `assign` and `average_pool`, or a step or number of values that `normal_rows` does not draw. The memory
   ///                                of the last result may then be overwritten.
   ///
   /// Cost:        draws n d values (method::nearest: n k d), then `assign`, then moves each row at most once. Memory: the
@@ -98,6 +100,9 @@ class noise_matcher {
  private:
   void pair_candidates(const batch<float>& images, std::uint64_t step, const matrix_view<float>& noise);
   void draw_nearest(const batch<float>& images, std::uint64_t step, const matrix_view<float>& noise);
+  void pair_drawn(const batch<float>& images, const batch<float>& drawn, const assign_options& pairing,
+                  const detail::known_noise& known, const std::vector<std::int64_t>* group);
+  batch<float> pooled(const batch<float>& samples, std::vector<float>& memory) const;
 
   noise_matcher_options options_;
   assignment pairs_;
@@ -105,6 +110,7 @@ class noise_matcher {
   groups_workspace<float> groups_workspace_;
   std::vector<float> noise_;       // [n, d]
   std::vector<float> candidates_;  // [n k, d], method::nearest
+  std::vector<float> pooled_images_, pooled_noise_;
   std::vector<float> spare_row_;
   std::vector<bool> moved_;
 };
@@ -112,8 +118,39 @@ class noise_matcher {
 // ------------------------------------------------------------------------------------------------ Implementation
 
 inline noise_matcher::noise_matcher(const noise_matcher_options& options) : options_(options) {
+  const char* name = "noise_matcher";
   if (!(options.paired_fraction >= 0 && options.paired_fraction <= 1)) {
-    detail::fail("noise_matcher", "needs paired_fraction from 0 to 1, got " + std::to_string(options.paired_fraction));
+    detail::fail(name, "needs paired_fraction from 0 to 1, got " + std::to_string(options.paired_fraction));
+  }
+  if (options.pool < 1) detail::fail(name, "needs pool >= 1, got 0");
+  if (options.pool > 1 && options.pairing.method == method::drawn_nearest) {
+    detail::fail(name, "needs pool = 1 for method::drawn_nearest, got " + std::to_string(options.pool));
+  }
+}
+
+/// The samples as they are scored.
+inline batch<float> noise_matcher::pooled(const batch<float>& samples, std::vector<float>& memory) const {
+  const std::size_t width = detail::pooled_width("noise_matcher", samples.columns(), options_.shape, options_.pool);
+  memory.resize(samples.rows() * width);
+  average_pool(samples, options_.shape, options_.pool, matrix_view<float>(memory.data(), samples.rows(), width));
+  return {memory.data(), samples.rows(), width};
+}
+
+/// Pairs the images with the rows that were drawn.
+inline void noise_matcher::pair_drawn(const batch<float>& images, const batch<float>& drawn,
+                                      const assign_options& pairing, const detail::known_noise& known,
+                                      const std::vector<std::int64_t>* group) {
+  if (group == nullptr && options_.pool == 1) {
+    detail::require_assignable(images, drawn, pairing);
+    detail::assign_known(images, drawn, pairing, known, pairs_, workspace_);
+    return;
+  }
+  const batch<float> x = options_.pool == 1 ? images : pooled(images, pooled_images_);
+  const batch<float> e = options_.pool == 1 ? drawn : pooled(drawn, pooled_noise_);
+  if (group == nullptr) {
+    assign(x, e, pairing, pairs_, workspace_);
+  } else {
+    assign_in_groups(x, e, *group, pairing, pairs_, groups_workspace_);
   }
 }
 
@@ -140,8 +177,7 @@ inline void noise_matcher::pair_candidates(const batch<float>& images, std::uint
   candidates_.resize(n * k * d);
   const matrix_view<float> drawn(candidates_.data(), n * k, d);
   const detail::known_noise known = detail::draw_known(options_.seed, step, options_.pairing, drawn, workspace_);
-  detail::require_assignable(images, batch<float>(drawn), options_.pairing);
-  detail::assign_known(images, batch<float>(drawn), options_.pairing, known, pairs_, workspace_);
+  pair_drawn(images, batch<float>(drawn), options_.pairing, known, nullptr);
   for (std::size_t i = 0; i < n; ++i) {
     std::copy_n(drawn.row(static_cast<std::size_t>(pairs_.noise_of_image[i])), d, noise.row(i));
   }
@@ -180,12 +216,7 @@ inline const assignment& noise_matcher::match_into(const batch<float>& images, s
   } else {
     detail::check_noise_identity("noise_matcher", step, 0, n, d);
     const detail::known_noise known = detail::draw_known(options_.seed, step, pairing, noise, workspace_);
-    if (group != nullptr) {
-      assign_in_groups(images, batch<float>(noise), *group, pairing, pairs_, groups_workspace_);
-    } else {
-      detail::require_assignable(images, batch<float>(noise), pairing);
-      detail::assign_known(images, batch<float>(noise), pairing, known, pairs_, workspace_);
-    }
+    pair_drawn(images, batch<float>(noise), pairing, known, group);
     if (pairs_.status != status::infeasible) {
       detail::move_rows(noise, pairs_.noise_of_image, spare_row_, moved_);
     }
