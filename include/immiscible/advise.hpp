@@ -196,9 +196,12 @@ inline std::string advice_text(const advice& found) {
     label.resize(std::max<std::size_t>(33, label.size()), ' ');
     std::string memory = detail::memory_text(line.bytes);
     memory.insert(0, memory.size() < 10 ? 10 - memory.size() : 0, ' ');
-    text += label + detail::in_digits("%+8.2f %%", 100 * line.distance_change) +
-            detail::in_digits("%12.2f", line.alignment) + detail::in_digits("%10.3f", line.noise_squares) +
-            detail::in_digits("%13.3f", 1e3 * line.seconds) + "  " + memory + "\n";
+    text += label;
+    text += detail::in_digits("%+8.2f %%", 100 * line.distance_change);
+    text += detail::in_digits("%12.2f", line.alignment);
+    text += detail::in_digits("%10.3f", line.noise_squares);
+    text += detail::in_digits("%13.3f", 1e3 * line.seconds);
+    text += "  " + memory + "\n";
     if (line.how == method::exact) best_exact = std::min(best_exact, line.distance_change);
     shortest = std::min(shortest, line.noise_squares);
   }
