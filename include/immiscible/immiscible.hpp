@@ -1,4 +1,5 @@
-// Everything of the library that needs nothing but a host compiler and Eigen.
+// Everything of the library that needs nothing but a host compiler and Eigen. Apart stands diagnostics.hpp, whose eigenvalues take
+// as long to compile as all the rest.
 #pragma once
 
 #include <immiscible/advise.hpp>
