@@ -10,3 +10,8 @@ target_link_libraries(quickstart PRIVATE immiscible::immiscible immiscible_warni
 add_executable(pair ${CMAKE_CURRENT_LIST_DIR}/pair.cpp)
 target_link_libraries(pair PRIVATE immiscible::immiscible immiscible_warnings immiscible_native CLI11::CLI11
                                    nlohmann_json::nlohmann_json)
+
+find_package(ZLIB REQUIRED)
+add_executable(diagnose ${CMAKE_CURRENT_LIST_DIR}/diagnose.cpp)
+target_link_libraries(diagnose PRIVATE immiscible::immiscible immiscible_warnings immiscible_native CLI11::CLI11
+                                       nlohmann_json::nlohmann_json ZLIB::ZLIB)

@@ -126,6 +126,11 @@ TEST_CASE("miscibility: plain noise by chance alone, pairing drives the centroid
   CHECK(of_plain.score_of_plain_noise() == Approx(std::sqrt(2.0 * d / draws)));
   CHECK(of_plain.miscibility_score() == Approx(of_plain.score_of_plain_noise()).epsilon(0.05));
   CHECK(of_exact.miscibility_score() > 2 * of_plain.miscibility_score());
+  CHECK(of_plain.distance_above_chance() < 0.2);
+  CHECK(of_exact.distance_above_chance() > 1);
+  centroid_accumulator more;
+  for (std::uint64_t draw = 0; draw < 4 * draws; ++draw) more.add(exact(images, draw).noise);
+  CHECK(more.distance_above_chance() == Approx(of_exact.distance_above_chance()).epsilon(0.05));  // whatever the draws
 }
 
 TEST_CASE("diagnostics: what is refused") {
@@ -137,6 +142,7 @@ TEST_CASE("diagnostics: what is refused") {
   CHECK_THROWS_WITH(examine_noise(noise, images), Contains("finite noise, got NaN in row 2"));
   centroid_accumulator all;
   CHECK_THROWS_WITH(all.miscibility_score(), Contains("needs a draw"));
+  CHECK_THROWS_WITH(all.distance_above_chance(), Contains("needs a draw"));
   all.add(images);
   CHECK_THROWS_WITH(all.add(plain_noise(4, 4, 1)), Contains("[4, 4] after [4, 3]"));
 }

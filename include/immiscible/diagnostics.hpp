@@ -79,10 +79,17 @@ class centroid_accumulator {
   /// Cost: O(n^2 d). Memory: n d doubles.
   double miscibility_score() const;
 
+  /// How far apart centroids lie, root mean square, without what chance adds: 0 for plain noise, whatever the number of draws.
+  ///
+  /// @throws std::invalid_argument  as `miscibility_score`.
+  double distance_above_chance() const;
+
   /// sqrt(2 d / draws): see `miscibility_score`.
   double score_of_plain_noise() const;
 
  private:
+  void require_draws() const;
+
   Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> sum_;
   std::size_t draws_ = 0;
 };
@@ -229,17 +236,29 @@ void centroid_accumulator::add(const Noise& noise_like) {
   ++draws_;
 }
 
-inline double centroid_accumulator::miscibility_score() const {
+inline void centroid_accumulator::require_draws() const {
   if (draws_ == 0 || sum_.rows() < 2) {
     detail::fail("centroid_accumulator", "needs a draw at least, of two images at least, got " +
                                              std::to_string(draws_) + " draws of " + std::to_string(sum_.rows()));
   }
+}
+
+inline double centroid_accumulator::miscibility_score() const {
+  require_draws();
   double total = 0;
   for (Eigen::Index i = 0; i + 1 < sum_.rows(); ++i) {
     for (Eigen::Index j = i + 1; j < sum_.rows(); ++j) total += (sum_.row(i) - sum_.row(j)).norm();
   }
   const double pairs = static_cast<double>(sum_.rows()) * static_cast<double>(sum_.rows() - 1) / 2;
   return total / pairs / static_cast<double>(draws_);
+}
+
+inline double centroid_accumulator::distance_above_chance() const {
+  require_draws();
+  const double n = static_cast<double>(sum_.rows()), draws = static_cast<double>(draws_);
+  const double spread = (sum_.rowwise() - sum_.colwise().mean()).squaredNorm() / (draws * draws);
+  const double mean_square = 2 * spread / (n - 1);  // over pairs
+  return std::sqrt(std::max(0.0, mean_square - 2 * static_cast<double>(sum_.cols()) / draws));
 }
 
 inline double centroid_accumulator::score_of_plain_noise() const {
