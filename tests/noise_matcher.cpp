@@ -253,6 +253,22 @@ TEST_CASE("flip negates paired noise, and plain noise never") {
     for (std::size_t k = 0; k < 6; ++k) CHECK(a(i, k) == -b(i, k));
   }
   CHECK(same_row(flipped(images, 0).noise.data(), plain_draw(0, 30, 6).values.data(), 30 * 6));
+  options.first_paired_step = 0;
+  options.pairing.method = method::none;
+  noise_matcher none(options);
+  CHECK(same_row(none(images, 5).noise.data(), plain_draw(5, 30, 6).values.data(), 30 * 6));
+}
+
+TEST_CASE("labels are checked in the warm-up too") {
+  const tests::matrix<float> images = some_images(8, 6);
+  immiscible::noise_matcher_options options{seed, {}};
+  options.first_paired_step = 10;
+  noise_matcher match(options);
+  CHECK_THROWS_AS(match(images, 0, std::vector<std::int64_t>(7)), std::invalid_argument);
+  CHECK(same_row(match(images, 0, std::vector<std::int64_t>(8)).noise.data(), plain_draw(0, 8, 6).values.data(), 48));
+  options.pairing.method = method::nearest;
+  noise_matcher nearest(options);
+  CHECK_THROWS_AS(nearest(images, 0, std::vector<std::int64_t>(8)), std::invalid_argument);
 }
 
 TEST_CASE("within groups, and into the caller's memory") {

@@ -188,8 +188,9 @@ noise_report examine_noise(const Noise& noise_like, const Images& images_like, s
   const double squares = e.squaredNorm();
   report.squares = squares / (n * d);
   report.squares_z = (squares - n * d) / std::sqrt(2 * n * d);
-  std::vector<double> lengths;
-  for (const double norm : norms) lengths.push_back(detail::normal_of_chi_square(norm, d));
+  std::vector<double> lengths(norms.size());
+  std::transform(norms.begin(), norms.end(), lengths.begin(),
+                 [d](double norm) { return detail::normal_of_chi_square(norm, d); });
   report.ks_lengths_p = detail::ks_p_value(lengths);
   std::vector<float> values(noise.rows() * noise.columns());
   for (std::size_t i = 0; i < noise.rows(); ++i) {

@@ -65,7 +65,8 @@ assignment assign_in_groups(const Images& images, const Noise& noise, const std:
 /// cost_ij = |x_i - e_j|^2 + weight |c_i - c_j|^2.
 ///
 /// Noise j has the condition of image j: pairs of like conditions exchange freely, others the less the greater the weight.
-/// weight = 0 is `assign`; with weight -> infinity and one-hot labels it becomes `assign_in_groups`.
+/// weight = 0 is `assign`; the greater the weight, the nearer to `assign_in_groups` on labels. In float keep weight |c|^2 below about
+/// 10^5 |x|^2, or the penalty swallows what tells the samples apart; for a strict separation take groups.
 ///
 /// @param images      [n, d] row-major, host; float or double; finite.
 /// @param noise       [n, d], the same type.

@@ -44,7 +44,7 @@ void masked_cost(const Images& images, const Noise& noise, const Mask& mask, con
 /// @return            as `nearest_noise`.
 /// @throws std::invalid_argument  as `nearest_noise` and `masked_cost`.
 ///
-/// Cost:        O(n k d), no extra memory.
+/// Cost:        O(n k d), no extra memory but the norms.
 /// Determinism: of equal costs the lowest row.
 template <class Images, class Candidates, class Mask>
 assignment nearest_noise_masked(const Images& images, const Candidates& candidates, const Mask& mask, std::size_t k);

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -57,7 +58,8 @@ struct matched_batch {
 template <class Batch>
 class matched_loader {
  public:
-  /// The next batch, or nothing at the end. Called by one thread at a time: the loader's own if `background`.
+  /// The next batch, or nothing at the end. Called by one thread at a time: the loader's own if `background`. So give it a random
+  /// generator of its own (LibTorch's default one is shared by all threads), and set thread-local modes inside it.
   using source = std::function<std::optional<Batch>()>;
   /// Labels of a batch [n]; noise is then exchanged within equal labels only (`assign_in_groups`).
   using labels = std::function<std::vector<std::int64_t>(const Batch&)>;
@@ -67,7 +69,7 @@ class matched_loader {
   /// @throws std::invalid_argument  no source, or as noise_matcher.
   explicit matched_loader(source next, const matched_loader_options& options = {}, labels groups = nullptr);
 
-  /// Ends the thread, once it has finished what it is at.
+  /// Ends the thread, once the source has given the batch that it is at, or the window is paired.
   ~matched_loader();
 
   matched_loader(const matched_loader&) = delete;
@@ -75,8 +77,10 @@ class matched_loader {
 
   /// The next batch with its noise; nothing at the end.
   ///
+  /// Called by one thread at a time. The noise of earlier batches is gone with it.
+  ///
   /// @throws  what the source or the labels threw, after all batches that came before it; or what `noise_matcher` says of the
-  ///          window, instead of its batches. The loader is at its end then.
+  ///          window, instead of its batches (and of an error of the source in that window). The loader is at its end then.
   ///
   /// Cost:    the wait for the window, if it is not ready; otherwise nothing to speak of. Memory: images, noise and
   ///          batches of one window (two with `background`), kept, and one matrix of costs.
@@ -117,7 +121,7 @@ class matched_loader {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::array<bool, 2> is_ready_ = {false, false};  // guarded
-  bool stops_ = false;                             // guarded
+  std::atomic<bool> stops_{false};
   std::thread thread_;
 };
 
@@ -148,14 +152,14 @@ matched_loader<Batch>::~matched_loader() {
 template <class Batch>
 void matched_loader<Batch>::read(prepared& window) {
   window.first_index = next_index_;
-  while (window.rows < std::max<std::size_t>(1, options_.window)) {
+  while (window.rows < std::max<std::size_t>(1, options_.window) && !stops_) {
     std::optional<Batch> one = source_();
     if (!one) {
       window.is_last = true;
       return;
     }
     const batch<float> images = as_batch(static_cast<const Batch&>(*one));
-    if (!window.batches.empty() && images.columns() != window.columns) {
+    if (window.rows > 0 && images.rows() > 0 && images.columns() != window.columns) {
       detail::fail("matched_loader", "needs batches of the same width in a window, got " + detail::shape_text(images) +
                                          " after " + std::to_string(window.columns) + " columns");
     }
@@ -167,7 +171,7 @@ void matched_loader<Batch>::read(prepared& window) {
       }
       window.group.insert(window.group.end(), own.begin(), own.end());
     }
-    window.columns = images.columns();
+    if (images.rows() > 0 || window.rows == 0) window.columns = images.columns();
     window.rows += images.rows();
     window.batches.push_back(std::move(*one));
     ++next_index_;
@@ -195,7 +199,7 @@ template <class Batch>
 void matched_loader<Batch>::prepare(prepared& window) {
   window.batches.clear();
   window.group.clear();
-  window.rows = window.next_batch = window.next_row = 0;
+  window.rows = window.columns = window.next_batch = window.next_row = 0;
   window.is_last = false;
   window.error = nullptr;
   try {
@@ -203,7 +207,7 @@ void matched_loader<Batch>::prepare(prepared& window) {
   } catch (...) {
     window.error = std::current_exception();
   }
-  if (window.batches.empty()) return;
+  if (window.batches.empty() || stops_) return;
   try {
     window.noise.resize(window.rows * window.columns);
     window.paired = match_.pairs_at(window.first_index) && options_.matcher.pairing.method != method::none;

@@ -69,8 +69,9 @@ class noise_matcher {
   ///
   /// Cost:        draws n d values (method::nearest: n k d), then `assign`, then moves each row at most once. Memory: the
   ///              drawn noise and that of `assign`; kept, so that batches of the same or a smaller size allocate what the
-  ///              method itself allocates: nothing for exact and auction on one thread. In bytes (precision::int8) noise is cut
-  ///              at 4 exactly, where `assign` cuts at 4 times its root mean square.
+  ///              method itself allocates: nothing for exact and auction on one thread and without groups. In bytes
+  ///              (precision::int8), without groups and pooling, noise is cut at 4 exactly, where `assign` cuts at 4 times its
+  ///              root mean square.
   /// Determinism: the same seed, step and images give the same noise, for any number of threads.
   /// Reference:   Li et al., Immiscible Diffusion, NeurIPS 2024, algorithm 1.
   template <class Images>
@@ -98,6 +99,7 @@ class noise_matcher {
   const noise_matcher_options& options() const { return options_; }
 
  private:
+  void require_groups(const batch<float>& images, const std::vector<std::int64_t>& group) const;
   void pair_candidates(const batch<float>& images, std::uint64_t step, const matrix_view<float>& noise);
   void draw_nearest(const batch<float>& images, std::uint64_t step, const matrix_view<float>& noise);
   void pair_drawn(const batch<float>& images, const batch<float>& drawn, const assign_options& pairing,
@@ -140,13 +142,14 @@ inline batch<float> noise_matcher::pooled(const batch<float>& samples, std::vect
 inline void noise_matcher::pair_drawn(const batch<float>& images, const batch<float>& drawn,
                                       const assign_options& pairing, const detail::known_noise& known,
                                       const std::vector<std::int64_t>* group) {
-  if (group == nullptr && options_.pool == 1) {
+  const bool as_they_are = options_.pool == 1 || pairing.method == method::none;
+  if ((group == nullptr || pairing.method == method::none) && as_they_are) {
     detail::require_assignable(images, drawn, pairing);
     detail::assign_known(images, drawn, pairing, known, pairs_, workspace_);
     return;
   }
-  const batch<float> x = options_.pool == 1 ? images : pooled(images, pooled_images_);
-  const batch<float> e = options_.pool == 1 ? drawn : pooled(drawn, pooled_noise_);
+  const batch<float> x = as_they_are ? images : pooled(images, pooled_images_);
+  const batch<float> e = as_they_are ? drawn : pooled(drawn, pooled_noise_);
   if (group == nullptr) {
     assign(x, e, pairing, pairs_, workspace_);
   } else {
@@ -161,6 +164,17 @@ inline bool noise_matcher::pairs_at(std::uint64_t step) const {
       detail::philox_block(detail::philox_counter(detail::philox_stream::paired_steps, step, 0, 0),
                            static_cast<std::uint32_t>(options_.seed), static_cast<std::uint32_t>(options_.seed >> 32));
   return words.word[0] * 0x1p-32 < options_.paired_fraction;
+}
+
+/// Whatever the step, so that a training does not find out after its warm-up.
+inline void noise_matcher::require_groups(const batch<float>& images, const std::vector<std::int64_t>& group) const {
+  if (group.size() != images.rows()) {
+    detail::fail("noise_matcher", "needs a label for each of the " + std::to_string(images.rows()) + " images, got " +
+                                      std::to_string(group.size()));
+  }
+  if (options_.pairing.method == method::nearest) {
+    detail::fail("noise_matcher", "needs another method than nearest within groups: its images choose alone");
+  }
 }
 
 /// method::nearest: draws k candidates for each image, keeps the nearest.
@@ -203,9 +217,9 @@ inline const assignment& noise_matcher::match_into(const batch<float>& images, s
     detail::fail("noise_matcher", "needs noise of the shape of the images, got images " + detail::shape_text(images) +
                                       " and noise " + detail::shape_text(noise));
   }
-  const bool paired = pairs_at(step);
+  if (group != nullptr) require_groups(images, *group);
   assign_options pairing = options_.pairing;
-  if (!paired) {
+  if (!pairs_at(step)) {
     pairing.method = method::none;
     pairing.precision = precision::full;
   }
@@ -221,7 +235,8 @@ inline const assignment& noise_matcher::match_into(const batch<float>& images, s
       detail::move_rows(noise, pairs_.noise_of_image, spare_row_, moved_);
     }
   }
-  for (std::size_t i = 0; options_.flip && paired && i < n; ++i) {
+  const bool flips = options_.flip && pairing.method != method::none && pairs_.status != status::infeasible;
+  for (std::size_t i = 0; flips && i < n; ++i) {
     float* const row = noise.row(i);
     for (std::size_t j = 0; j < d; ++j) row[j] = -row[j];
   }

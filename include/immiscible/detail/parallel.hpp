@@ -62,7 +62,9 @@ void for_each_problem(std::size_t problems, std::size_t threads, const Work& wor
   std::atomic<bool> failed{false};
   std::vector<std::exception_ptr> errors(problems);
   const auto take_problems = [&](std::size_t thread) {
-    for (std::size_t p = next++; p < problems && !failed; p = next++) {
+    while (!failed) {  // a problem once taken is worked on, so that the lowest that fails is always among the errors
+      const std::size_t p = next++;
+      if (p >= problems) return;
       try {
         work(p, thread);
       } catch (...) {
