@@ -28,8 +28,10 @@ static HWY_MAYBE_UNUSED std::int32_t round_row_to_bytes(const float* row, std::s
     sums = hn::Add(sums, rounded);  // modulo 2^32
     hn::StoreU(hn::TruncateTo(byte_tag(), rounded), byte_tag(), to + j);
   }
-  const std::uint32_t sum = hn::GetLane(hn::SumOfLanes(whole_tag(), sums)) - static_cast<std::uint32_t>(j) * shift_bits;
-  return static_cast<std::int32_t>(sum) + round_row_to_bytes_portable(row + j, d - j, rounding, out + j);
+  // The shifts go lane by lane: what is left is small, so the sum over the lanes cannot overflow.
+  sums = hn::Sub(sums, hn::Set(whole_tag(), static_cast<std::uint32_t>(j / lanes) * shift_bits));
+  const auto sum = static_cast<std::int32_t>(hn::GetLane(hn::SumOfLanes(whole_tag(), sums)));
+  return sum + round_row_to_bytes_portable(row + j, d - j, rounding, out + j);
 }
 
 }  // namespace HWY_NAMESPACE
