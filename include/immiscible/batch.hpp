@@ -7,6 +7,8 @@
 // lookup) and every function of the library takes that type.
 #pragma once
 
+#include <immiscible/detail/host_device.hpp>
+
 #include <Eigen/Core>
 
 #include <cstddef>
@@ -46,14 +48,14 @@ class matrix_view {
   matrix_view(const matrix_view<Other, Space>& other)
       : data_(other.data()), rows_(other.rows()), columns_(other.columns()), stride_(other.stride()) {}
 
-  Scalar* data() const { return data_; }
-  std::size_t rows() const { return rows_; }
-  std::size_t columns() const { return columns_; }
-  std::size_t stride() const { return stride_; }
-  bool empty() const { return rows_ == 0 || columns_ == 0; }
+  IMMISCIBLE_HOST_DEVICE Scalar* data() const { return data_; }
+  IMMISCIBLE_HOST_DEVICE std::size_t rows() const { return rows_; }
+  IMMISCIBLE_HOST_DEVICE std::size_t columns() const { return columns_; }
+  IMMISCIBLE_HOST_DEVICE std::size_t stride() const { return stride_; }
+  IMMISCIBLE_HOST_DEVICE bool empty() const { return rows_ == 0 || columns_ == 0; }
 
   /// The first element of row `i`; nothing is checked.
-  Scalar* row(std::size_t i) const { return data_ + i * stride_; }
+  IMMISCIBLE_HOST_DEVICE Scalar* row(std::size_t i) const { return data_ + i * stride_; }
   /// Element (i, j); nothing is checked. Host views only.
   Scalar& operator()(std::size_t i, std::size_t j) const { return data_[i * stride_ + j]; }
 

@@ -17,6 +17,9 @@ namespace detail {
 
 constexpr std::size_t shared_bytes_without_asking = 48 * 1024;  ///< a kernel that wants more says so before its launch
 
+/// `bytes`, up to the next multiple of 256: parts of a workspace begin there.
+inline std::size_t aligned_bytes(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
+
 /// The block's dynamic shared memory, aligned to 16 bytes.
 template <class T>
 __device__ T* dynamic_shared() {

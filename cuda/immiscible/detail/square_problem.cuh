@@ -7,6 +7,7 @@
 #pragma once
 
 #include <immiscible/detail/block.cuh>
+#include <immiscible/detail/launch.cuh>
 
 #include <cstddef>
 #include <cstdint>
@@ -50,8 +51,7 @@ constexpr int arrays_of_state = 7;
 
 /// Bytes of `solver_state` for m columns, a multiple of 256.
 inline std::size_t state_bytes(std::size_t m) {
-  const std::size_t bytes = (arrays_of_state * m + counters_of_problem) * sizeof(std::int32_t);
-  return (bytes + 255) / 256 * 256;
+  return aligned_bytes((arrays_of_state * m + counters_of_problem) * sizeof(std::int32_t));
 }
 
 /// The state that lies at `memory`.
