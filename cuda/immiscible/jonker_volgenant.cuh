@@ -102,7 +102,7 @@ inline void check_solver_arguments(const char* function, std::size_t n, std::siz
 }  // namespace detail
 
 inline std::size_t jonker_volgenant_workspace_bytes(std::size_t n, std::size_t m) {
-  return n == 0 ? 0 : detail::state_bytes(m);
+  return n == 0 ? 0 : detail::aligned_bytes(detail::state_words(m) * sizeof(std::int32_t));
 }
 
 inline void jonker_volgenant(const device_batch<std::int16_t>& cost, const device_assignment& out, void* workspace,

@@ -57,9 +57,11 @@ __device__ inline integer_costs costs_of_problem(const problem_list& list, std::
   return {list.cost, list.stride, list.member + first, size, size};
 }
 
-/// Bytes of the states of all problems: of one shape, or groups of m rows in all.
+/// Bytes of the states of `problems`, of `columns_in_all` columns together.
 inline std::size_t states_bytes(std::size_t problems, std::size_t columns_in_all) {
-  return aligned_bytes((problems * counters_of_problem + columns_in_all * arrays_of_state) * sizeof(std::int32_t));
+  const std::size_t words =
+      problems * state_words(1) + columns_in_all * arrays_of_state;  // at least, one of odd length each
+  return aligned_bytes(words * sizeof(std::int32_t));
 }
 
 /// The state of problem p within the memory of `states_bytes`.
@@ -67,7 +69,7 @@ __device__ inline solver_state state_of_problem(void* memory, const problem_list
   const std::size_t before = list.first_member == nullptr
                                  ? static_cast<std::size_t>(p) * static_cast<std::size_t>(list.m)
                                  : static_cast<std::size_t>(list.first_member[p]);
-  const std::size_t words = static_cast<std::size_t>(p) * counters_of_problem + before * arrays_of_state;
+  const std::size_t words = static_cast<std::size_t>(p) * state_words(1) + before * arrays_of_state;
   return state_at(static_cast<std::int32_t*>(memory) + words, costs_of_problem(list, p).m);
 }
 

@@ -13,6 +13,7 @@
 #include <immiscible/detail/int8_cost.hpp>
 #include <immiscible/greedy.hpp>
 #include <immiscible/jonker_volgenant.hpp>
+#include <immiscible/method.hpp>
 #include <immiscible/nearest_noise.hpp>
 
 #include <cstddef>
@@ -23,17 +24,6 @@
 #include <vector>
 
 namespace immiscible {
-
-/// How images get their noise.
-enum class method {
-  exact,          ///< least total cost, proved (linear assignment)
-  auction,        ///< within a tolerance of the least total cost, with the gap
-  greedy,         ///< nearest pair of all first
-  greedy_by_row,  ///< image after image, the nearest noise left
-  nearest,        ///< nearest of k candidates of the image's own: noise is [n k, d]
-  drawn_nearest,  ///< noise drawn with the law of the nearest of k, at the price of one: noise_matcher only
-  none            ///< image i gets noise i: vanilla training
-};
 
 /// What `assign` does; the default is exact pairing by squared distance.
 struct assign_options {

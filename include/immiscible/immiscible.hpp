@@ -16,6 +16,7 @@
 #include <immiscible/jonker_volgenant.hpp>
 #include <immiscible/masked.hpp>
 #include <immiscible/matched_loader.hpp>
+#include <immiscible/method.hpp>
 #include <immiscible/nearest_noise.hpp>
 #include <immiscible/noise_matcher.hpp>
 #include <immiscible/philox.hpp>

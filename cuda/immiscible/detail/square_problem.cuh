@@ -7,6 +7,7 @@
 #pragma once
 
 #include <immiscible/detail/block.cuh>
+#include <immiscible/detail/host_device.hpp>
 #include <immiscible/detail/launch.cuh>
 
 #include <cstddef>
@@ -46,18 +47,18 @@ struct solver_state {
   std::int32_t* counters;  // [counters_of_problem]
 };
 
-constexpr int counters_of_problem = 32;
+constexpr int counters_of_problem = 8;
 constexpr int arrays_of_state = 7;
 
-/// Bytes of `solver_state` for m columns, a multiple of 256.
-inline std::size_t state_bytes(std::size_t m) {
-  return aligned_bytes((arrays_of_state * m + counters_of_problem) * sizeof(std::int32_t));
+/// Words of the state of m columns; arrays have an even length, so that two of them can be one of 64-bit numbers.
+IMMISCIBLE_HOST_DEVICE inline std::size_t state_words(std::size_t m) {
+  return arrays_of_state * (m + m % 2) + counters_of_problem;
 }
 
 /// The state that lies at `memory`.
 __device__ inline solver_state state_at(void* memory, std::int32_t m) {
   auto* const words = static_cast<std::int32_t*>(memory);
-  const auto size = static_cast<std::size_t>(m);
+  const auto size = static_cast<std::size_t>(m + m % 2);
   auto* const potentials = reinterpret_cast<float*>(words + 5 * size);
   return {words,
           words + size,
