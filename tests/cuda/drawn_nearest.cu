@@ -9,6 +9,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -213,6 +214,23 @@ TEST_CASE("an image that is not finite keeps its plain row, the others are drawn
       }
     }
   }
+}
+
+TEST_CASE("work waits its turn in the caller's stream") {
+  const std::size_t n = 6, d = 40;
+  matrix<float> images(n, d);
+  immiscible::normal_rows(seed, 1, 0, images.view());
+  const device_array<float> x(n * d), out(n * d);
+  const device_array<device_status> status(1);
+  cudaStream_t stream;
+  REQUIRE(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) == cudaSuccess);
+  immiscible::normal_rows(seed, 1, 0, device_matrix<float>(x.data(), n, d), stream);
+  immiscible::nearest_normal_rows(seed, step, first_index, device_batch<float>(x.data(), n, d), 9,
+                                  device_matrix<float>(out.data(), n, d), status.data(), stream);
+  CHECK(cudaStreamSynchronize(stream) == cudaSuccess);
+  CHECK(same_bits(out.host(), on_host(images, 9, cost_function::squared_l2)));
+  CHECK(status.host()[0] == device_status::optimal);
+  CHECK(cudaStreamDestroy(stream) == cudaSuccess);
 }
 
 TEST_CASE("no images or no values is nothing to do, and that is optimal") {

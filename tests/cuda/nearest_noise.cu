@@ -148,6 +148,29 @@ TEST_CASE("costs need not be asked for") {
   CHECK(noise_of_image.host() == immiscible::nearest_noise(images, candidates, 4).noise_of_image);
 }
 
+TEST_CASE("work waits its turn in the caller's stream, and a status is forgotten by the next call") {
+  const std::size_t n = 3, k = 5, d = 7;
+  const auto images = tests::integer_samples<float>(n, d, 1), candidates = tests::integer_samples<float>(n * k, d, 2);
+  const device_array<float> x(images.values), e(std::vector<float>(n * k * d, tests::not_a_number<float>));
+  const device_array<std::int32_t> noise_of_image(n);
+  const device_array<device_status> status(1);
+  cudaStream_t stream;
+  REQUIRE(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) == cudaSuccess);
+  const auto choose = [&] {
+    immiscible::nearest_noise(device_batch<float>(x.data(), n, d), device_batch<float>(e.data(), n * k, d), k,
+                              noise_of_image.data(), nullptr, status.data(), stream);
+  };
+  choose();
+  CHECK(status.host()[0] == device_status::not_finite);
+  CHECK(cudaMemcpyAsync(e.data(), candidates.values.data(), n * k * d * sizeof(float), cudaMemcpyHostToDevice,
+                        stream) == cudaSuccess);
+  choose();
+  CHECK(cudaStreamSynchronize(stream) == cudaSuccess);
+  CHECK(status.host()[0] == device_status::optimal);
+  CHECK(noise_of_image.host() == immiscible::nearest_noise(images, candidates, k).noise_of_image);
+  CHECK(cudaStreamDestroy(stream) == cudaSuccess);
+}
+
 TEST_CASE("no images, or samples without values, are answered") {
   const answer none = on_device(matrix<float>(0, 3), matrix<float>(0, 3), 5);
   CHECK(none.status == device_status::optimal);
