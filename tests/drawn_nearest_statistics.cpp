@@ -1,6 +1,7 @@
 // Noise drawn as the nearest of k has the law of the nearest of k: against brute force, by Kolmogorov-Smirnov tests.
 // Seeds are fixed, so each bound is either kept for ever or never. Wrong laws are tested too: they must be seen.
 #include "support/matrix.hpp"
+#include "support/noise_laws.hpp"
 
 #include <immiscible/drawn_nearest.hpp>
 #include <immiscible/nearest_noise.hpp>
@@ -16,42 +17,15 @@
 
 namespace detail = immiscible::detail;
 using immiscible::cost_function;
+using tests::add_features;
+using tests::check_same_law;
+using tests::critical;
+using tests::feature_samples;
 using tests::matrix;
+using tests::two_sample_statistic;
+using tests::worst_statistic;
 
 namespace {
-
-/// What a noise n shows of its law, beside its image x.
-constexpr std::size_t features = 6;
-constexpr const char* feature_names[features] = {"distance",     "s = n.x / |x|", "|n|",
-                                                 "|n across x|", "first value",   "last value"};
-using feature_samples = std::array<std::vector<double>, features>;
-
-void add_features(const float* x, const float* n, std::size_t d, feature_samples& out) {
-  double image = 0, noise = 0, product = 0;
-  for (std::size_t j = 0; j < d; ++j) {
-    image += double{x[j]} * x[j];
-    noise += double{n[j]} * n[j];
-    product += double{x[j]} * n[j];
-  }
-  const double s = image > 0 ? product / std::sqrt(image) : 0;
-  const double values[features] = {noise - 2 * product, s, noise, noise - s * s, n[0], n[d - 1]};
-  for (std::size_t f = 0; f < features; ++f) out[f].push_back(values[f]);
-}
-
-/// sqrt(n m / (n + m)) times the largest distance of the two samples' distribution functions.
-double two_sample_statistic(std::vector<double> a, std::vector<double> b) {
-  std::sort(a.begin(), a.end());
-  std::sort(b.begin(), b.end());
-  const auto n = static_cast<double>(a.size()), m = static_cast<double>(b.size());
-  double largest = 0;
-  for (std::size_t i = 0, j = 0; i < a.size() && j < b.size();) {
-    const double value = std::min(a[i], b[j]);
-    while (i < a.size() && a[i] == value) ++i;
-    while (j < b.size() && b[j] == value) ++j;
-    largest = std::max(largest, std::abs(static_cast<double>(i) / n - static_cast<double>(j) / m));
-  }
-  return std::sqrt(n * m / (n + m)) * largest;
-}
 
 /// sqrt(n) times the largest distance of the sample's distribution function from `cdf`.
 template <class Cdf>
@@ -65,9 +39,6 @@ double one_sample_statistic(std::vector<double> sample, const Cdf& cdf) {
   }
   return std::sqrt(count) * largest;
 }
-
-/// What either statistic exceeds with probability p if the laws are the same: 2 exp(-2 t^2) = p.
-double critical(double p) { return std::sqrt(std::log(2 / p) / 2); }
 
 double normal_cdf(double z) { return std::erfc(-z / std::sqrt(2.0)) / 2; }
 
@@ -134,20 +105,6 @@ feature_samples brute(const setting& test, cost_function function = cost_functio
     add_features(x.data(), best, test.d, out);
   }
   return out;
-}
-
-/// The largest statistic of all features.
-double worst_statistic(const feature_samples& a, const feature_samples& b) {
-  double worst = 0;
-  for (std::size_t f = 0; f < features; ++f) worst = std::max(worst, two_sample_statistic(a[f], b[f]));
-  return worst;
-}
-
-void check_same_law(const feature_samples& a, const feature_samples& b) {
-  for (std::size_t f = 0; f < features; ++f) {
-    CAPTURE(feature_names[f]);
-    CHECK(two_sample_statistic(a[f], b[f]) < critical(1e-4));
-  }
 }
 
 }  // namespace

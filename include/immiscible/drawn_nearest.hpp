@@ -14,14 +14,12 @@
 #include <immiscible/batch.hpp>
 #include <immiscible/cost.hpp>
 #include <immiscible/detail/drawn_nearest.hpp>
-#include <immiscible/detail/normal_quantile.hpp>
+#include <immiscible/detail/noise_arguments.hpp>
 #include <immiscible/detail/parallel.hpp>
 #include <immiscible/philox.hpp>
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <type_traits>
 
@@ -65,12 +63,10 @@ void nearest_normal_rows(std::uint64_t seed, std::uint64_t step, std::uint64_t f
 namespace detail {
 inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
-/// noise = of_noise noise + of_image image; in double where `of_image` is no ordinary float, or where the noise lies so
-/// near to the image's line that the two terms cancel.
+/// noise = of_noise noise + of_image image
 inline void mix(const drawn_nearest_passes& passes, const noise_mixture& mixture, const float* image, std::size_t d,
                 float* noise) {
-  const double size = std::abs(mixture.of_image);
-  if (mixture.of_noise < 64 && ((size > 0x1p-120 && size < 0x1p120) || size == 0)) {
+  if (is_mixed_in_float(mixture)) {
     passes.mix_row(static_cast<float>(mixture.of_noise), static_cast<float>(mixture.of_image), image, d, noise);
   } else {
     mix_row_in_double(mixture, image, d, noise);
@@ -82,8 +78,7 @@ inline void move_to_nearest(const drawn_nearest_passes& passes, candidate_row ro
                             std::size_t d, float* noise) {
   const row_products sums = passes.products_of_row(image, noise, d);
   row.twice_norm = rounded_product(2.0, rounded_sqrt(sums.image_squares));
-  const double plain_cost = rounded_sum(sums.noise_squares, rounded_product(-2.0, sums.product));
-  const std::uint32_t nearest = passes.nearest_candidate(row, k, plain_cost);
+  const std::uint32_t nearest = passes.nearest_candidate(row, k, cost_of_plain(sums));
   if (nearest == 0) return;
   const double across = squares_across(sums, image, noise, d);
   mix(passes, mixture_by_distance(sums, across, draw_candidate(row, nearest)), image, d, noise);
@@ -94,9 +89,7 @@ inline void move_to_greatest_product(const drawn_nearest_passes& passes, double 
                                      float* noise) {
   const row_products sums = passes.products_of_row(image, noise, d);
   if (!(sums.image_squares > 0)) return;
-  const double norm = rounded_sqrt(sums.image_squares), s = rounded_quotient(sums.product, norm);
-  const double shift = rounded_sum(greatest_of_normals(s, k), -s);
-  mix(passes, {1.0, rounded_quotient(shift, norm)}, image, d, noise);
+  mix(passes, mixture_by_product(sums, k), image, d, noise);
 }
 
 /// nearest_normal_rows on checked arguments, one thread, by the versions for `target`.
@@ -121,19 +114,6 @@ inline void draw_nearest_rows(simd_target target, std::uint64_t seed, std::uint6
 
 }  // namespace IMMISCIBLE_SIMD_NAMESPACE
 
-/// Throws unless k fits the cost.
-inline void check_drawn_candidates(const char* name, double k, cost_function function) {
-  const bool by_product = function == cost_function::inner_product;
-  if (!by_product && function != cost_function::squared_l2 && function != cost_function::l2) {
-    fail(name, "needs cost_function::squared_l2, l2 or inner_product, got another");
-  }
-  constexpr double most = std::uint32_t{1} << candidate_bits;
-  const bool is_in_range = k >= 1 && k <= (by_product ? std::numeric_limits<double>::max() : most);
-  if (is_in_range && (by_product || k == std::floor(k))) return;
-  fail(name, std::string(by_product ? "needs a finite k >= 1" : "needs a whole number k from 1 to 2^24") + ", got " +
-                 std::to_string(k));
-}
-
 }  // namespace detail
 
 inline namespace IMMISCIBLE_SIMD_NAMESPACE {
@@ -148,10 +128,7 @@ void nearest_normal_rows(std::uint64_t seed, std::uint64_t step, std::uint64_t f
   const char* name = "nearest_normal_rows";
   detail::check_drawn_candidates(name, k, function);
   detail::check_noise_identity(name, step, first_index, images.rows(), images.columns());
-  if (out.rows() != images.rows() || out.columns() != images.columns()) {
-    detail::fail(name, "needs images and out of the same shape, got " + detail::shape_text(images) + " and " +
-                           detail::shape_text(out));
-  }
+  detail::check_same_shape(name, images, out);
   if (images.empty()) return;
   const detail::simd_target target = detail::best_target();
   const auto is_finite_row = detail::drawn_nearest_passes_for(target).is_finite_row;

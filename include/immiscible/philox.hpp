@@ -11,6 +11,7 @@
 #pragma once
 
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/noise_arguments.hpp>
 #include <immiscible/detail/normal_transform.hpp>
 #include <immiscible/detail/philox_block.hpp>
 #include <immiscible/detail/simd_dispatch.hpp>
@@ -19,7 +20,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <string>
 
 #define IMMISCIBLE_SIMD_INCLUDE <immiscible/detail/normal-inl.hpp>
 #include <immiscible/detail/simd_foreach.hpp>
@@ -71,19 +71,6 @@ inline normal_row_function* normal_row_for(simd_target target) {
 }
 
 }  // namespace IMMISCIBLE_SIMD_NAMESPACE
-
-/// Throws unless steps, indices and columns fit the counter.
-inline void check_noise_identity(const char* function, std::uint64_t step, std::uint64_t first_index, std::size_t rows,
-                                 std::size_t columns) {
-  constexpr std::uint64_t most = std::uint64_t{1} << philox_index_bits;
-  constexpr std::uint64_t most_columns = (std::uint64_t{1} << philox_block_bits) * 4;
-  if (step >= most) fail(function, "needs step < 2^48, got " + std::to_string(step));
-  if (first_index > most || rows > most - first_index) {
-    fail(function,
-         "needs first_index + rows <= 2^48, got " + std::to_string(first_index) + " + " + std::to_string(rows));
-  }
-  if (columns > most_columns) fail(function, "needs at most 2^30 columns, got " + std::to_string(columns));
-}
 
 }  // namespace detail
 

@@ -25,6 +25,7 @@
 #pragma once
 
 #include <immiscible/detail/host_device.hpp>
+#include <immiscible/detail/normal_quantile.hpp>
 #include <immiscible/detail/normal_transform.hpp>
 #include <immiscible/detail/philox_block.hpp>
 #include <immiscible/detail/rounded_double.hpp>
@@ -112,6 +113,11 @@ struct row_products {
   double image_squares, noise_squares, product;  ///< |x|^2, |g|^2, x.g
 };
 
+/// |x - g|^2 - |x|^2 of the plain noise, candidate 0.
+IMMISCIBLE_HOST_DEVICE inline double cost_of_plain(const row_products& sums) {
+  return rounded_sum(sums.noise_squares, rounded_product(-2.0, sums.product));
+}
+
 /// The chosen noise n = of_noise g + of_image x.
 struct noise_mixture {
   double of_noise, of_image;
@@ -149,6 +155,30 @@ IMMISCIBLE_HOST_DEVICE inline double squares_across(const row_products& sums, co
     across = rounded_product_sum(rest, rest, across);
   }
   return across > 0x1p-80 * sums.noise_squares ? across : 0.0;
+}
+
+/// Plain noise moved along the image until its inner product is the greatest of k; for an image that is not all zeros.
+IMMISCIBLE_HOST_DEVICE inline noise_mixture mixture_by_product(const row_products& sums, double k) {
+  const double norm = rounded_sqrt(sums.image_squares), s = rounded_quotient(sums.product, norm);
+  return {1.0, rounded_quotient(rounded_sum(greatest_of_normals(s, k), -s), norm)};
+}
+
+/// Whether a mixture is made in float. Not where `of_image` is no ordinary float, nor where the noise lies so near to the
+/// image's line that the two terms cancel.
+IMMISCIBLE_HOST_DEVICE inline bool is_mixed_in_float(const noise_mixture& mixture) {
+  const double size = mixture.of_image < 0 ? -mixture.of_image : mixture.of_image;
+  return mixture.of_noise < 64 && ((size > 0x1p-120 && size < 0x1p120) || size == 0);
+}
+
+/// of_noise g + of_image x in float: three roundings.
+IMMISCIBLE_HOST_DEVICE inline float mixed_in_float(float of_noise, float of_image, float x, float g) {
+  return rounded_sum(rounded_product(of_noise, g), rounded_product(of_image, x));
+}
+
+/// The same in double and rounded once.
+IMMISCIBLE_HOST_DEVICE inline float mixed_in_double(const noise_mixture& mixture, float x, float g) {
+  return static_cast<float>(rounded_sum(rounded_product(mixture.of_noise, static_cast<double>(g)),
+                                        rounded_product(mixture.of_image, static_cast<double>(x))));
 }
 
 }  // namespace detail

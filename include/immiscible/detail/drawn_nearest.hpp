@@ -67,27 +67,19 @@ inline row_products products_of_row_portable(const float* image, const float* no
 
 /// noise = of_noise noise + of_image image, in float: three roundings.
 inline void mix_row_portable(float of_noise, float of_image, const float* image, std::size_t d, float* noise) {
-  for (std::size_t j = 0; j < d; ++j) {
-    noise[j] = rounded_sum(rounded_product(of_noise, noise[j]), rounded_product(of_image, image[j]));
-  }
+  for (std::size_t j = 0; j < d; ++j) noise[j] = mixed_in_float(of_noise, of_image, image[j], noise[j]);
 }
 
 /// The same in double and rounded once.
 inline void mix_row_in_double(const noise_mixture& mixture, const float* image, std::size_t d, float* noise) {
-  for (std::size_t j = 0; j < d; ++j) {
-    const double x = image[j], g = noise[j];
-    noise[j] =
-        static_cast<float>(rounded_sum(rounded_product(mixture.of_noise, g), rounded_product(mixture.of_image, x)));
-  }
+  for (std::size_t j = 0; j < d; ++j) noise[j] = mixed_in_double(mixture, image[j], noise[j]);
 }
-
-constexpr std::int32_t bits_of_infinity = 0x7f800000;
 
 /// True if no value is infinite or NaN; by their bits, so under -ffast-math too.
 inline bool is_finite_row_portable(const float* row, std::size_t d) {
   bool is_finite = true;
   for (std::size_t j = 0; j < d; ++j) {
-    is_finite &= static_cast<std::int32_t>(bits_of(row[j]) & 0x7fffffffu) < bits_of_infinity;
+    is_finite &= is_finite_value(row[j]);
   }
   return is_finite;
 }

@@ -108,6 +108,13 @@ IMMISCIBLE_HOST_DEVICE inline float float_of(std::uint32_t bits) {
   return x;
 }
 
+constexpr std::int32_t bits_of_infinity = 0x7f800000;
+
+/// True unless x is infinite or NaN; by its bits, so under -ffast-math too.
+IMMISCIBLE_HOST_DEVICE inline bool is_finite_value(float x) {
+  return static_cast<std::int32_t>(bits_of(x) & 0x7fffffffu) < bits_of_infinity;
+}
+
 /// sqrt(-2 ln u) for the u of `word`.
 IMMISCIBLE_HOST_DEVICE inline float normal_radius(std::uint32_t word) {
   using c = normal_constants;

@@ -30,12 +30,13 @@ constexpr int philox_rounds = 10;
 constexpr int philox_block_bits = 28;  ///< blocks of four words in a row: fewer than 2^28
 constexpr int philox_index_bits = 48;  ///< indices and steps: below 2^48
 
-/// Uses of the counter that never meet. 4 ... 15 are kept for draws other than these.
+/// Uses of the counter that never meet. 5 ... 15 are kept for draws other than these.
 enum class philox_stream : std::uint32_t {
-  rows = 0,         ///< the values of a row
-  candidates = 1,   ///< drawn_nearest.hpp; block: number of the candidate (24 bits), attempt (4 bits, the highest)
-  choices = 2,      ///< nearest_noise.hpp, which of the cheapest candidates; block 0
-  paired_steps = 3  ///< noise_matcher.hpp, whether a step is paired; index and block 0
+  rows = 0,          ///< the values of a row
+  candidates = 1,    ///< drawn_nearest.hpp; block: number of the candidate (24 bits), attempt (4 bits, the highest)
+  choices = 2,       ///< nearest_noise.hpp, which of the cheapest candidates; block 0
+  paired_steps = 3,  ///< noise_matcher.hpp, whether a step is paired; index and block 0
+  row_seeds = 4      ///< the seed of a candidate that is drawn as a whole row; block: its number
 };
 
 /// The four words of a counter, or of the block drawn from it.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <immiscible/detail/simd_dispatch.hpp>
+#include <immiscible/detail/statistics_lanes.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -11,8 +12,6 @@
 
 namespace immiscible {
 namespace detail {
-
-constexpr std::size_t statistics_lanes = 16;  // partial sums, whatever the vectors: the same bits from all of them
 
 /// The least and the greatest of all values of a batch, and their mean square.
 struct sample_range {
@@ -51,14 +50,6 @@ class shared_range {
   std::atomic<float> least_{std::numeric_limits<float>::infinity()};
   std::atomic<float> minus_most_{std::numeric_limits<float>::infinity()};
 };
-
-/// 16 partial sums, added up in an order that does not depend on the processor.
-inline double sum_of_lanes(double* lane) {
-  for (std::size_t width = statistics_lanes / 2; width > 0; width /= 2) {
-    for (std::size_t k = 0; k < width; ++k) lane[k] += lane[k + width];
-  }
-  return lane[0];
-}
 
 /// Adds the values behind the last whole group of 16. The product of two floats is exact in double: no rounding to differ.
 inline void finish_statistics(const float* rest, std::size_t count, double* lane, row_statistics& out) {
