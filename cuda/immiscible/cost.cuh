@@ -11,9 +11,10 @@
 // The product is bound by operations (2 n m d), the rest by bytes. A tile of 64 x 64 costs is one block's; 4 x 4 of them a thread's.
 #pragma once
 
-#include <immiscible/cost.hpp>
+#include <immiscible/cost_function.hpp>
 #include <immiscible/detail/block.cuh>
 #include <immiscible/detail/launch.cuh>
+#include <immiscible/detail/normal_transform.hpp>
 #include <immiscible/device_batch.cuh>
 #include <immiscible/device_status.cuh>
 
@@ -157,16 +158,16 @@ __device__ inline float cost_of_product(const cost_form& form, float product, fl
 }
 
 /// Unsigned integers in the order of the floats.
-__device__ inline std::uint32_t ordered_bits(float x) {
-  const std::uint32_t bits = __float_as_uint(x);
+IMMISCIBLE_HOST_DEVICE inline std::uint32_t ordered_bits(float x) {
+  const std::uint32_t bits = bits_of(x);
   return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
 }
 
 __device__ inline float float_of_ordered(std::uint32_t ordered) {
-  return __uint_as_float((ordered & 0x80000000u) != 0 ? ordered & 0x7fffffffu : ~ordered);
+  return float_of((ordered & 0x80000000u) != 0 ? ordered & 0x7fffffffu : ~ordered);
 }
 
-__device__ inline bool is_finite(float x) { return (__float_as_uint(x) & 0x7f800000u) != 0x7f800000u; }
+__device__ inline bool is_finite(float x) { return (bits_of(x) & 0x7f800000u) != 0x7f800000u; }
 
 /// Takes a block's least and greatest cost into `range`: [0] ~ordered(least), [1] ordered(greatest), [2] 1 if a cost is not
 /// finite; all start at 0, and only grow, so the order of the blocks does not matter.
