@@ -72,6 +72,10 @@ struct answer_memory {
   }
 };
 
+/// One of the overloads on device memory, by its name alone: device_solver(immiscible::greedy).
+using device_solver = void (*)(const immiscible::device_batch<std::int16_t>&, const immiscible::device_assignment&,
+                               void*, cudaStream_t);
+
 /// Runs solver(cost, out, workspace, stream) on costs that lie `between` elements apart.
 template <class Solver>
 device_answer solve_on_device(const matrix<std::int16_t>& cost, Solver solver, std::size_t between = 0) {

@@ -17,8 +17,8 @@ namespace {
 
 void agrees_with_the_cpu(const tests::matrix<std::int16_t>& cost) {
   const auto wide = tests::converted<std::int32_t>(cost);
-  const auto here = tests::solve_on_device(cost, immiscible::greedy),
-             there = tests::solve_on_device(cost, immiscible::greedy_by_row);
+  const auto here = tests::solve_on_device(cost, tests::device_solver(immiscible::greedy)),
+             there = tests::solve_on_device(cost, tests::device_solver(immiscible::greedy_by_row));
   const auto expected = immiscible::greedy(wide), expected_by_row = immiscible::greedy_by_row(wide);
   CHECK(here.assignment.noise_of_image == expected.noise_of_image);
   CHECK(here.assignment.total_cost == expected.total_cost);
@@ -54,7 +54,8 @@ TEST_CASE("greedy methods enqueue nothing for an empty problem and refuse mistak
   const tests::answer_memory out(2, 3);
   CHECK_NOTHROW(immiscible::greedy(device_batch<std::int16_t>(), out.view(), nullptr, nullptr));
   CHECK_NOTHROW(immiscible::greedy_by_row(device_batch<std::int16_t>(), out.view(), nullptr, nullptr));
-  for (const auto solver : {immiscible::greedy, immiscible::greedy_by_row}) {
+  for (const auto solver :
+       {tests::device_solver(immiscible::greedy), tests::device_solver(immiscible::greedy_by_row)}) {
     CHECK_THROWS_AS(solver(device_batch<std::int16_t>(cost.data(), 3, 2), out.view(), cost.data(), nullptr),
                     std::invalid_argument);
     CHECK_THROWS_AS(solver(device_batch<std::int16_t>(cost.data(), 2, 3), out.view(), nullptr, nullptr),

@@ -20,7 +20,7 @@ using tests::matrix;
 namespace {
 
 device_answer exact_on_device(const matrix<std::int16_t>& cost, std::size_t between = 0) {
-  return tests::solve_on_device(cost, immiscible::jonker_volgenant, between);
+  return tests::solve_on_device(cost, tests::device_solver(immiscible::jonker_volgenant), between);
 }
 
 /// Law: proved by its own prices, and exactly as cheap as the CPU's.
@@ -89,7 +89,7 @@ TEST_CASE("where only one matching is optimal the device finds the CPU's pairs")
   int unique = 0;
   for (std::uint64_t seed = 0; seed < 12; ++seed) {
     CAPTURE(seed);
-    const auto cost = tests::converted<std::int16_t>(tests::whole_range_16(40, 40, seed));
+    const auto cost = tests::converted<std::int16_t>(tests::random_integers(40, 40, seed, 30000));
     const device_answer answer = exact_on_device(cost);
     if (!is_unique(cost, answer.assignment)) continue;
     ++unique;

@@ -34,7 +34,7 @@ TEST_CASE("each problem of a batch gets the answer that it gets alone") {
       CAPTURE(p, tests::families()[p % 12].name);
       CHECK(tests::is_proved(tests::converted<std::int32_t>(costs[p]), answers[p].assignment));
       if (p % 3 != 0) continue;
-      const auto alone = tests::solve_on_device(costs[p], immiscible::jonker_volgenant);
+      const auto alone = tests::solve_on_device(costs[p], tests::device_solver(immiscible::jonker_volgenant));
       CHECK(tests::are_identical(answers[p].assignment, alone.assignment));
     }
   }
