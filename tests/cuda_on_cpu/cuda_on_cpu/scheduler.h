@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -209,27 +210,34 @@ inline std::string name_of_kernel(const void* kernel) {
   return text;
 }
 
-/// What the threads of a block do, in a line for each run of threads that do the same.
+inline std::string text_of(const site& where) { return std::string(where.file) + ":" + std::to_string(where.line); }
+
+/// What a thread does now.
+inline std::string description(const thread& t) {
+  if (t.exited) return "exited";
+  if (!t.waits_in) return "not waiting";
+  std::string text = std::string("in ") + t.waits_in + ", " + text_of(t.where);
+  char mask[32];
+  std::snprintf(mask, sizeof mask, ", mask %08x", t.warp->mask[t.lane]);
+  return t.warp->waiting >> t.lane & 1u ? text + mask : text;
+}
+
+/// What the threads of a block do: "threads 0-4 6: exited", a line for all that do the same.
 inline void describe(const block& b) {
-  const auto same = [](const thread& x, const thread& y) {
-    const auto mask = [](const thread& t) { return t.warp->waiting >> t.lane & 1u ? t.warp->mask[t.lane] : 0u; };
-    return x.exited == y.exited && x.waits_in == y.waits_in && mask(x) == mask(y) &&
-           (!x.waits_in || x.where == y.where);
-  };
-  int lines = 0;
-  for (std::size_t i = 0, end = 0; i < b.threads.size() && lines < 40; i = end, ++lines) {
-    const thread& t = b.threads[i];
-    for (end = i + 1; end < b.threads.size() && same(t, b.threads[end]);) ++end;
-    std::fprintf(stderr, "  block (%u,%u,%u) threads %zu to %zu: ", b.index.x, b.index.y, b.index.z, i, end - 1);
-    if (t.exited) {
-      std::fprintf(stderr, "exited\n");
-    } else if (!t.waits_in) {
-      std::fprintf(stderr, "not waiting\n");
-    } else {
-      std::fprintf(stderr, "in %s, %s:%d", t.waits_in, t.where.file, t.where.line);
-      if (t.warp->waiting >> t.lane & 1u) std::fprintf(stderr, ", mask %08x", t.warp->mask[t.lane]);
-      std::fprintf(stderr, "\n");
+  std::map<std::string, std::string> threads_that;
+  for (std::size_t i = 0, end = 0; i < b.threads.size(); i = end) {
+    const std::string doing = description(b.threads[i]);
+    for (end = i + 1; end < b.threads.size() && description(b.threads[end]) == doing;) ++end;
+    std::string& threads = threads_that[doing];
+    if (threads.size() < 60) {
+      threads += " " + std::to_string(i) + (end > i + 1 ? "-" + std::to_string(end - 1) : "");
+    } else if (threads.back() != '.') {
+      threads += " ...";
     }
+  }
+  for (const auto& entry : threads_that) {
+    std::fprintf(stderr, "  block (%u,%u,%u), threads%s: %s\n", b.index.x, b.index.y, b.index.z, entry.second.c_str(),
+                 entry.first.c_str());
   }
 }
 
@@ -247,8 +255,6 @@ inline void describe(const block& b) {
   std::fflush(stderr);
   std::abort();
 }
-
-inline std::string text_of(const site& where) { return std::string(where.file) + ":" + std::to_string(where.line); }
 
 // --------------------------------------------------------------------------------------------------------------- Jumping
 
