@@ -1,47 +1,50 @@
-// Arrays in device memory, for tests.
+// Device memory for the tests of kernels.
 #pragma once
 
 #include <cuda_runtime.h>
 #include <immiscible/cuda_error.cuh>
 
 #include <cstddef>
+#include <utility>
 #include <vector>
 
-namespace tests {
-
-/// `size` values in device memory, freed at the end of their scope.
+/// An array in device memory that frees itself; copies to and from the host wait for the null stream.
 template <class T>
 class device_array {
  public:
-  /// Not initialised.
+  device_array() = default;
   explicit device_array(std::size_t size) : size_(size) {
-    if (size > 0) immiscible::detail::check_cuda(cudaMalloc(&data_, size * sizeof(T)), "cudaMalloc");
+    immiscible::detail::check_cuda(cudaMalloc(&data_, size * sizeof(T)), "cudaMalloc");
   }
-  explicit device_array(const std::vector<T>& values) : device_array(values.size()) {
-    copy(data_, values.data(), cudaMemcpyHostToDevice);
-  }
-  device_array(const device_array&) = delete;
-  device_array& operator=(const device_array&) = delete;
+  explicit device_array(const std::vector<T>& values) : device_array(values.size()) { assign(values); }
   ~device_array() { cudaFree(data_); }
 
-  T* data() const { return data_; }
+  device_array(device_array&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  device_array& operator=(device_array&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+
+  T* data() { return data_; }
+  const T* data() const { return data_; }
   std::size_t size() const { return size_; }
 
-  /// A copy on the host; waits for all work that was enqueued.
+  /// Writes the first values.size() elements.
+  void assign(const std::vector<T>& values) {
+    immiscible::detail::check_cuda(cudaMemcpy(data_, values.data(), values.size() * sizeof(T), cudaMemcpyHostToDevice),
+                                   "cudaMemcpy");
+  }
+
   std::vector<T> host() const {
     std::vector<T> values(size_);
-    immiscible::detail::check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
-    copy(values.data(), data_, cudaMemcpyDeviceToHost);
+    immiscible::detail::check_cuda(cudaMemcpy(values.data(), data_, size_ * sizeof(T), cudaMemcpyDeviceToHost),
+                                   "cudaMemcpy");
     return values;
   }
 
  private:
-  void copy(T* to, const T* from, cudaMemcpyKind kind) const {
-    if (size_ > 0) immiscible::detail::check_cuda(cudaMemcpy(to, from, size_ * sizeof(T), kind), "cudaMemcpy");
-  }
-
-  std::size_t size_;
   T* data_ = nullptr;
+  std::size_t size_ = 0;
 };
-
-}  // namespace tests
