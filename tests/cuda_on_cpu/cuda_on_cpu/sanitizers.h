@@ -5,7 +5,9 @@
 // reported although everything runs in one thread of the operating system.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <vector>
 
 #if defined(__has_feature)
 #define CUDA_ON_CPU_HAS(feature) __has_feature(feature)
@@ -84,17 +86,29 @@ inline void name_own_stack([[maybe_unused]] sanitized_stack& own) {
 #endif
 }
 
-inline void create([[maybe_unused]] sanitized_stack& stack) {
+/// The thread sanitizer's fibers. They take long to make and are used again, the oldest first: what ran long ago in the
+/// same fiber counts as ordered, but blocks of one launch that follow each other closely do not.
+class sanitizer_fibers {
+ public:
+  /// Before so many calls of next() for threads that run together.
+  void reserve([[maybe_unused]] std::size_t threads) {
 #if defined(CUDA_ON_CPU_TSAN)
-  stack.fiber = __tsan_create_fiber(0);
+    const std::size_t wanted = std::max(2 * threads, std::min<std::size_t>(8 * threads, 256));
+    if (fibers_.size() >= wanted) return;
+    next_ = fibers_.size();
+    while (fibers_.size() < wanted) fibers_.push_back(__tsan_create_fiber(0));
 #endif
-}
+  }
+  void* next() {
+    if (fibers_.empty()) return nullptr;
+    if (next_ == fibers_.size()) next_ = 0;
+    return fibers_[next_++];
+  }
 
-inline void destroy([[maybe_unused]] sanitized_stack& stack) {
-#if defined(CUDA_ON_CPU_TSAN)
-  __tsan_destroy_fiber(stack.fiber);
-#endif
-}
+ private:
+  std::vector<void*> fibers_;
+  std::size_t next_ = 0;
+};
 
 /// Just before a jump from one stack to another; `for_good` when nothing ever jumps back.
 __attribute__((always_inline)) inline void before_jump([[maybe_unused]] sanitized_stack& from,

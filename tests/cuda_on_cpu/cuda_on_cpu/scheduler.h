@@ -421,7 +421,10 @@ class stack_memory {
   static constexpr std::size_t stride = 128 * 1024 + 4096 + 192, bytes = 128 * 1024;
 
   ~stack_memory() { forget(); }
+  sanitizer_fibers fibers;
+
   void reserve(std::size_t stacks) {
+    fibers.reserve(stacks);
     if (stacks <= size_ && !under_thread_sanitizer) return;  // which takes a stack used again for a race
     forget();
     void* memory =
@@ -475,8 +478,7 @@ inline void prepare(block& b, grid& g, std::size_t number, stack_memory& stacks,
     thread& t = b.threads[i];
     char* bottom = stacks.bottom(first_stack + i);
     t.context = boost::context::detail::make_fcontext(bottom + stack_memory::bytes, stack_memory::bytes, thread_main);
-    t.stack = {bottom, stack_memory::bytes, nullptr, nullptr};
-    create(t.stack);
+    t.stack = {bottom, stack_memory::bytes, nullptr, stacks.fibers.next()};
     t.index = index_of(i, g.request->threads);
     t.number = static_cast<unsigned>(i);
     t.lane = t.number % warp_lanes;
@@ -505,9 +507,6 @@ inline void run_together(grid& g, std::size_t first) {
   thread* next = ready.pop();
   make_running(next);
   jump(host, *next);
-  for (block& b : g.live) {
-    for (thread& t : b.threads) destroy(t.stack);
-  }
 }
 
 /// Runs a kernel from its first to its last block.

@@ -360,6 +360,7 @@ inline cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 inline cudaError_t cudaEventQuery(cudaEvent_t event) {
   const cuda_on_cpu::runtime_call call;
   if (event->capture) return cuda_on_cpu::remembered(call->spoil(*event->capture, cudaErrorCapturedEvent));
+  if (const cudaError_t error = call->forbid_during_capture()) return cuda_on_cpu::remembered(error);
   const auto& at = event->recorded;
   if (!at.stream || at.stream->done >= at.count) return cudaSuccess;
   call->run({at.stream, at.stream->done + 1});
