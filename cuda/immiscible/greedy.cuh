@@ -78,6 +78,7 @@ __device__ void choose(const Team& team, const integer_costs& costs, bool of_col
   for_rows_by_warp(team, of_column ? costs.m : costs.n, [&](std::int32_t i) {
     if (partner[i] >= 0 || (choice[i] >= 0 && partner_of_other[choice[i]] < 0)) return;
     const std::int32_t first = first_choice(costs, i, of_column, partner_of_other);
+    __syncwarp();  // all lanes have read the old choice
     if (lane_of_thread() == 0) choice[i] = first;
   });
 }

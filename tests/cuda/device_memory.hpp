@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+namespace tests {
+
 /// An array in device memory that frees itself; copies to and from the host wait for the null stream.
 template <class T>
 class device_array {
@@ -27,8 +29,7 @@ class device_array {
     return *this;
   }
 
-  T* data() { return data_; }
-  const T* data() const { return data_; }
+  T* data() const { return data_; }  // the handle may be const; what it leads to is the device's
   std::size_t size() const { return size_; }
 
   /// Writes the first values.size() elements.
@@ -48,3 +49,5 @@ class device_array {
   T* data_ = nullptr;
   std::size_t size_ = 0;
 };
+
+}  // namespace tests

@@ -1,6 +1,6 @@
 // Nearest of k, drawn in device memory: the CPU's rows, bit for bit, and contracts. Its law is tested in
 // drawn_nearest_statistics.cu.
-#include "device_memory.hpp"
+#include "cuda/device_memory.hpp"
 #include "support/matrix.hpp"
 
 #include <immiscible/detail/drawn_nearest_brute_force.cuh>
@@ -47,8 +47,8 @@ drawn_rows rows_by(const Draw& draw, const matrix<float>& images, double k, cost
                    std::size_t more = 0) {
   const std::size_t n = images.rows, d = images.columns;
   const tests::padded<float> apart(images, 0, more, tests::not_a_number<float>);
-  device_array<float> x(apart.memory), out(std::vector<float>(n * (d + more), untouched));
-  device_array<device_status> status(1);
+  tests::device_array<float> x(apart.memory), out(std::vector<float>(n * (d + more), untouched));
+  tests::device_array<device_status> status(1);
   draw(seed, step, first_index, device_batch<float>(x.data(), n, d, d + more), k,
        device_matrix<float>(out.data(), n, d, d + more), status.data(), nullptr, function);
   return {out.host(), status.host()[0]};
@@ -220,8 +220,8 @@ TEST_CASE("work waits its turn in the caller's stream") {
   const std::size_t n = 6, d = 40;
   matrix<float> images(n, d);
   immiscible::normal_rows(seed, 1, 0, images.view());
-  device_array<float> x(n * d), out(n * d);
-  device_array<device_status> status(1);
+  tests::device_array<float> x(n * d), out(n * d);
+  tests::device_array<device_status> status(1);
   cudaStream_t stream = nullptr;
   REQUIRE(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) == cudaSuccess);
   immiscible::normal_rows(seed, 1, 0, device_matrix<float>(x.data(), n, d), stream);
@@ -241,8 +241,8 @@ TEST_CASE("no images or no values is nothing to do, and that is optimal") {
 }
 
 TEST_CASE("what cannot be drawn is refused before anything is written") {
-  device_array<float> x(images_of(3, 4).values), out(std::vector<float>(12, untouched));
-  device_array<device_status> word(1);
+  tests::device_array<float> x(images_of(3, 4).values), out(std::vector<float>(12, untouched));
+  tests::device_array<device_status> word(1);
   const auto ask = [&](draw_function* draw, double k, cost_function function = cost_function::squared_l2,
                        std::uint64_t at_step = 0, std::uint64_t index = 0) {
     draw(1, at_step, index, device_batch<float>(x.data(), 3, 4), k, device_matrix<float>(out.data(), 3, 4), word.data(),

@@ -1,6 +1,6 @@
 // Noise drawn on the device as the nearest of k has the law of brute force on the device, by Kolmogorov-Smirnov tests.
 // Seeds are fixed, so each bound is either kept for ever or never. A wrong law is tested too: it must be seen.
-#include "device_memory.hpp"
+#include "cuda/device_memory.hpp"
 #include "support/matrix.hpp"
 #include "support/noise_laws.hpp"
 
@@ -34,8 +34,8 @@ feature_samples rows_by(const Draw& draw, const setting& test, std::uint64_t see
   const auto image = tests::bell_samples<float>(1, test.d, 77, 0, 0.5);
   const auto images =
       tests::make_matrix<float>(test.count, test.d, [&](std::size_t, std::size_t j) { return image(0, j); });
-  device_array<float> x(images.values), out(images.values.size());
-  device_array<device_status> status(1);
+  tests::device_array<float> x(images.values), out(images.values.size());
+  tests::device_array<device_status> status(1);
   draw(seed, 3, 0, device_batch<float>(x.data(), test.count, test.d), test.k,
        device_matrix<float>(out.data(), test.count, test.d), status.data(), nullptr, function);
   const std::vector<float> rows = out.host();

@@ -1,5 +1,5 @@
 // Nearest of k given candidates in device memory: against the CPU's choice, and against the definition.
-#include "device_memory.hpp"
+#include "cuda/device_memory.hpp"
 #include "support/matrix.hpp"
 
 #include <immiscible/nearest_noise.cuh>
@@ -36,9 +36,9 @@ answer on_device(const matrix<float>& images, const matrix<float>& candidates, s
   const std::size_t n = images.rows, d = images.columns;
   const tests::padded<float> x(images, 0, more, tests::not_a_number<float>),
       e(candidates, 0, more, tests::not_a_number<float>);
-  device_array<float> x_memory(x.memory), e_memory(e.memory), cost(n);
-  device_array<std::int32_t> noise_of_image(n);
-  device_array<device_status> status(1);
+  tests::device_array<float> x_memory(x.memory), e_memory(e.memory), cost(n);
+  tests::device_array<std::int32_t> noise_of_image(n);
+  tests::device_array<device_status> status(1);
   immiscible::nearest_noise(device_batch<float>(x_memory.data(), n, d, d + more),
                             device_batch<float>(e_memory.data(), candidates.rows, d, d + more), k,
                             noise_of_image.data(), cost.data(), status.data(), nullptr, function);
@@ -140,9 +140,9 @@ TEST_CASE("a value that is not finite, or a cost that does not fit, leaves its i
 
 TEST_CASE("costs need not be asked for") {
   const auto images = tests::integer_samples<float>(3, 5, 1), candidates = tests::integer_samples<float>(12, 5, 2);
-  device_array<float> x(images.values), e(candidates.values);
-  device_array<std::int32_t> noise_of_image(3);
-  device_array<device_status> status(1);
+  tests::device_array<float> x(images.values), e(candidates.values);
+  tests::device_array<std::int32_t> noise_of_image(3);
+  tests::device_array<device_status> status(1);
   immiscible::nearest_noise(device_batch<float>(x.data(), 3, 5), device_batch<float>(e.data(), 12, 5), 4,
                             noise_of_image.data(), nullptr, status.data(), nullptr);
   CHECK(noise_of_image.host() == immiscible::nearest_noise(images, candidates, 4).noise_of_image);
@@ -151,9 +151,9 @@ TEST_CASE("costs need not be asked for") {
 TEST_CASE("work waits its turn in the caller's stream, and a status is forgotten by the next call") {
   const std::size_t n = 3, k = 5, d = 7;
   const auto images = tests::integer_samples<float>(n, d, 1), candidates = tests::integer_samples<float>(n * k, d, 2);
-  device_array<float> x(images.values), e(std::vector<float>(n * k * d, tests::not_a_number<float>));
-  device_array<std::int32_t> noise_of_image(n);
-  device_array<device_status> status(1);
+  tests::device_array<float> x(images.values), e(std::vector<float>(n * k * d, tests::not_a_number<float>));
+  tests::device_array<std::int32_t> noise_of_image(n);
+  tests::device_array<device_status> status(1);
   cudaStream_t stream = nullptr;
   REQUIRE(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) == cudaSuccess);
   const auto choose = [&] {
@@ -179,9 +179,9 @@ TEST_CASE("no images, or samples without values, are answered") {
 }
 
 TEST_CASE("what does not fit together is refused") {
-  device_array<float> values(24);
-  device_array<std::int32_t> noise_of_image(2);
-  device_array<device_status> status(1);
+  tests::device_array<float> values(24);
+  tests::device_array<std::int32_t> noise_of_image(2);
+  tests::device_array<device_status> status(1);
   const device_batch<float> images(values.data(), 2, 3), candidates(values.data(), 8, 3);
   const auto choose = [&](const device_batch<float>& own, std::size_t k, std::int32_t* out, device_status* word,
                           cost_function function = cost_function::squared_l2) {

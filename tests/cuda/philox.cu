@@ -1,5 +1,5 @@
 // Noise drawn in device memory: the generator and the rows of the CPU, bit for bit.
-#include "device_memory.hpp"
+#include "cuda/device_memory.hpp"
 
 #include <immiscible/philox.cuh>
 #include <immiscible/philox.hpp>
@@ -29,7 +29,7 @@ std::vector<float> host_rows(std::uint64_t seed, std::uint64_t step, std::uint64
 
 std::vector<float> device_rows(std::uint64_t seed, std::uint64_t step, std::uint64_t first_index, std::size_t n,
                                std::size_t d, std::size_t stride) {
-  device_array<float> values(std::vector<float>(n * stride, untouched));
+  tests::device_array<float> values(std::vector<float>(n * stride, untouched));
   immiscible::normal_rows(seed, step, first_index, device_matrix<float>(values.data(), n, d, stride), nullptr);
   return values.host();
 }
@@ -49,7 +49,7 @@ __global__ void draw_blocks(std::uint32_t count, std::uint32_t* words) {
 
 TEST_CASE("a kernel draws the words of the CPU's generator") {
   constexpr std::uint32_t count = 1000;
-  device_array<std::uint32_t> words(4 * count);
+  tests::device_array<std::uint32_t> words(4 * count);
   detail::launch(draw_blocks, dim3((count + 127) / 128), dim3(128), 0, nullptr, count, words.data());
   const std::vector<std::uint32_t> drawn = words.host();
   for (std::uint32_t k = 0; k < count; ++k) {
@@ -95,7 +95,7 @@ TEST_CASE("no rows or no values is nothing to do") {
 }
 
 TEST_CASE("rows that have no counter are refused before anything is written") {
-  device_array<float> values(std::vector<float>(12, untouched));
+  tests::device_array<float> values(std::vector<float>(12, untouched));
   const device_matrix<float> out(values.data(), 3, 4);
   using Catch::Contains;
   CHECK_THROWS_AS(immiscible::normal_rows(1, most + 1, 0, out, nullptr), std::invalid_argument);
