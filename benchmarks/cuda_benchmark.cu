@@ -481,9 +481,9 @@ int main(int argc, char** argv) {
   app.add_option("--json", chosen.json, "also write all times to this file");
   CLI11_PARSE(app, argc, argv);
   if (chosen.smoke) {
-    chosen.sizes = {16, 40};
-    chosen.d = 48;
-    chosen.repetitions = 1;
+    if (app.count("--sizes") == 0) chosen.sizes = {16, 260};  // by one block, and by a cooperative grid
+    if (app.count("--d") == 0) chosen.d = 48;
+    if (app.count("--repetitions") == 0) chosen.repetitions = 1;
     chosen.problems = 4;
     chosen.rows_of_problem = 16;
   }
