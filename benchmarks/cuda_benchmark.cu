@@ -7,6 +7,7 @@
 // a matching always; one that is wrong ends the program with 1. The data are the same on every machine and need no download.
 #include <immiscible/assign.cuh>
 #include <immiscible/assignment.hpp>
+#include <immiscible/cost.hpp>
 #include <immiscible/permute_rows.cuh>
 #include <immiscible/philox.hpp>
 
@@ -42,7 +43,7 @@ const std::map<std::size_t, double> published_ms = {{128, 5.4}, {256, 6.7}, {512
 const char* const images_text =
     "smooth random fields: independent octaves of equal variance (a spectrum as that of natural images), 3 channels "
     "that "
-    "share most of it where d = 3 s s; no photographs";
+    "share most of it where d is 3 times a square; no photographs";
 
 // ------------------------------------------------------------------------------------------------- The command line
 
