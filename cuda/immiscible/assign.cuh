@@ -256,17 +256,18 @@ inline void check_assign_arguments(const char* name, const device_batch<float>& 
   if (images.rows() > 0 && out.summary == nullptr) fail(name, "needs memory for the summary, got a null pointer");
 }
 
-/// Costs in the form that suits the method, and rounded; the solver; pairs and summary.
-inline void enqueue_assign(const device_batch<float>& images, const device_batch<float>& noise,
-                           const device_assignment& out, const assign_memory& memory, const std::int32_t* labels,
-                           std::size_t groups, const device_assign_options& options, cudaStream_t stream) {
+/// Costs in the form that suits the method, and rounded; the solver; pairs and summary. make_costs(form, cost) enqueues the costs.
+template <class MakeCosts>
+void enqueue_assign(const device_batch<float>& images, const device_batch<float>& noise, const device_assignment& out,
+                    const assign_memory& memory, const std::int32_t* labels, std::size_t groups,
+                    const device_assign_options& options, cudaStream_t stream, const MakeCosts& make_costs) {
   const std::size_t n = images.rows(), m = noise.rows();
   const auto rows = static_cast<std::int32_t>(n), columns = static_cast<std::int32_t>(m);
   const bool is_greedy = options.method == method::greedy || options.method == method::greedy_by_row;
   const bool has_prices = options.method == method::exact || options.method == method::auction;
   const cost_form form = has_prices ? reduced_form_of(options.cost, n == m) : form_of(options.cost);
   const device_matrix<float> cost(memory.cost, n, m);
-  enqueue_costs(images, noise, form, cost, memory.costs, stream);
+  make_costs(form, cost);
   enqueue_rounding(cost, memory.costs.range, memory.rounded, stream);
   device_assignment solved = out;
   solved.summary = memory.solved;
@@ -303,6 +304,14 @@ inline void enqueue_assign(const device_batch<float>& images, const device_batch
          memory, has_prices, labels != nullptr, out.summary);
 }
 
+/// The product that needs no library, for `enqueue_assign`.
+inline auto own_product(const device_batch<float>& images, const device_batch<float>& noise,
+                        const assign_memory& memory, cudaStream_t stream) {
+  return [=](const cost_form& form, const device_matrix<float>& cost) {
+    enqueue_costs(images, noise, form, cost, memory.costs, stream);
+  };
+}
+
 }  // namespace detail
 
 inline std::size_t assign_workspace_bytes(std::size_t n, std::size_t m, std::size_t d, std::size_t groups) {
@@ -323,7 +332,8 @@ inline void assign(const device_batch<float>& images, const device_batch<float>&
   if (images.rows() == 0) return;
   detail::assign_memory memory = {};
   detail::lay_out(workspace, images.rows(), noise.rows(), images.columns(), 0, memory);
-  detail::enqueue_assign(images, noise, out, memory, nullptr, 0, options, stream);
+  detail::enqueue_assign(images, noise, out, memory, nullptr, 0, options, stream,
+                         detail::own_product(images, noise, memory, stream));
 }
 
 inline void assign_in_groups(const device_batch<float>& images, const device_batch<float>& noise,
@@ -343,7 +353,8 @@ inline void assign_in_groups(const device_batch<float>& images, const device_bat
   }
   detail::assign_memory memory = {};
   detail::lay_out(workspace, images.rows(), noise.rows(), images.columns(), groups, memory);
-  detail::enqueue_assign(images, noise, out, memory, labels, groups, options, stream);
+  detail::enqueue_assign(images, noise, out, memory, labels, groups, options, stream,
+                         detail::own_product(images, noise, memory, stream));
 }
 
 inline void assign(const device_batch<float>& images, const device_batch<float>& noise, const device_assignment& out,

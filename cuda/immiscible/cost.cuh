@@ -85,7 +85,7 @@ inline cost_form reduced_form_of(cost_function function, bool is_square) {
   return form;
 }
 
-inline bool needs_norms(const cost_form& form) {
+IMMISCIBLE_HOST_DEVICE inline bool needs_norms(const cost_form& form) {
   if (form.with_noise_norms) return true;
   return !form.only_differences && form.function != cost_function::inner_product;
 }
@@ -231,6 +231,7 @@ __global__ void __launch_bounds__(cost_policy::threads)
     }
     __syncthreads();  // both tiles are read
   }
+  const bool takes_norms = needs_norms(form);
   float least = INFINITY, greatest = -INFINITY;
   bool all_finite = true;
   for (int a = 0; a < own; ++a) {
@@ -238,8 +239,6 @@ __global__ void __launch_bounds__(cost_policy::threads)
       const std::size_t i = first_row + static_cast<std::size_t>(row + a);
       const std::size_t j = first_column + static_cast<std::size_t>(column + b);
       if (i >= out.rows() || j >= out.columns()) continue;
-      const bool with_norms = form.with_noise_norms || !form.only_differences;
-      const bool takes_norms = with_norms && form.function != cost_function::inner_product;
       const float cost = cost_of_product(form, product[a][b], takes_norms ? work.image_norms[i] : 0.0f,
                                          takes_norms ? work.noise_norms[j] : 0.0f);
       out.data()[i * out.stride() + j] = cost;
@@ -287,9 +286,9 @@ inline unsigned blocks_for(std::size_t count, unsigned threads, std::size_t most
   return static_cast<unsigned>(wanted < 1 ? 1 : wanted < most ? wanted : most);
 }
 
-/// Costs in the form asked for, and their range, into `work`. Needs checked arguments; n, m, d > 0.
-inline void enqueue_costs(const device_batch<float>& images, const device_batch<float>& noise, const cost_form& form,
-                          const device_matrix<float>& out, const cost_workspace& work, cudaStream_t stream) {
+/// What a form needs besides products: a cleared range, means, norms. Needs checked arguments; n, m, d > 0.
+inline void enqueue_cost_terms(const device_batch<float>& images, const device_batch<float>& noise,
+                               const cost_form& form, const cost_workspace& work, cudaStream_t stream) {
   const unsigned threads = cost_policy::streaming_threads;
   check_cuda(cudaMemsetAsync(work.range, 0, range_words * sizeof(std::uint32_t), stream), "cudaMemsetAsync");
   if (form.centre_images || form.centre_noise) {
@@ -300,6 +299,12 @@ inline void enqueue_costs(const device_batch<float>& images, const device_batch<
     const unsigned blocks = blocks_for(images.rows() + noise.rows(), threads / warp_lanes, SIZE_MAX);
     launch(norms_kernel, blocks, threads, 0, stream, images, noise, work.image_norms, work.noise_norms);
   }
+}
+
+/// Costs in the form asked for, and their range.
+inline void enqueue_costs(const device_batch<float>& images, const device_batch<float>& noise, const cost_form& form,
+                          const device_matrix<float>& out, const cost_workspace& work, cudaStream_t stream) {
+  enqueue_cost_terms(images, noise, form, work, stream);
   const dim3 tiles(blocks_for(noise.rows(), cost_policy::tile, SIZE_MAX),
                    blocks_for(images.rows(), cost_policy::tile, SIZE_MAX));
   launch(cost_kernel, tiles, cost_policy::threads, sizeof(product_tiles), stream, images, noise, form, work, out);
