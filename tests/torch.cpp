@@ -235,7 +235,8 @@ TEST_CASE("what cannot be paired is refused, with what is needed and what came")
   CHECK_THAT(refused(images.to(at::kLong), noise),
              Contains("needs images of float32") && Contains("got Long [4, 2, 3]"));
   CHECK_THAT(refused(images, noise.to(at::kByte)), Contains("needs noise of float32") && Contains("Byte"));
-  CHECK_THAT(refused(images.to(at::kMeta), noise), Contains("needs images on the CPU") && Contains("meta"));
+  CHECK_THAT(refused(images.to(at::kMeta), noise),
+             Contains("needs images on the CPU (for a GPU: torch.cuh)") && Contains("meta"));
   CHECK_THAT(refused(images.to_sparse(), noise), Contains("needs dense images"));
   CHECK_THAT(refused(at::scalar_tensor(1.0f), noise), Contains("of shape [n, ...]"));
   CHECK_THAT(refused(images, integers({4, 3, 2}, 21)), Contains("same sizes") && Contains("[4, 3, 2]"));

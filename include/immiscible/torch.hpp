@@ -8,12 +8,14 @@
 //
 // Tensors on the CPU, contiguous or not, float32, float64, bfloat16 or float16. Each [n, ...] tensor is read as [n, d], d the
 // product of all sizes but the first; nothing is copied where it is contiguous float32 already (or float64 on both sides).
-// Gradients do not pass through the choice. The program links LibTorch; the library needs only its ATen headers.
+// Gradients do not pass through the choice. The program links LibTorch; the library needs only its ATen headers. For tensors
+// on a GPU, torch.cuh has the same names in the namespace immiscible::cuda.
 #pragma once
 
 #include <immiscible/assign.hpp>
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/tensors.hpp>
 #include <immiscible/groups.hpp>
 #include <immiscible/noise_matcher.hpp>
 
@@ -107,33 +109,14 @@ class torch_noise_matcher {
 
 namespace detail {
 
-inline std::string tensor_text(const at::Tensor& tensor) {
-  std::ostringstream text;
-  text << tensor.scalar_type() << " " << tensor.sizes() << " on " << tensor.device();
-  return text.str();
-}
-
-inline void require_samples(const char* function, const char* what, const at::Tensor& tensor) {
-  const std::string name(what);
-  if (!tensor.defined()) fail(function, "needs a tensor of " + name + ", got an undefined one");
-  const auto type = tensor.scalar_type();
-  if (type != at::kFloat && type != at::kDouble && type != at::kBFloat16 && type != at::kHalf) {
-    fail(function, "needs " + name + " of float32, float64, bfloat16 or float16, got " + tensor_text(tensor));
-  }
-  if (tensor.layout() != at::kStrided) fail(function, "needs dense " + name + ", got " + tensor_text(tensor));
-  if (!tensor.device().is_cpu()) fail(function, "needs " + name + " on the CPU, got " + tensor_text(tensor));
-  if (tensor.dim() < 1) fail(function, "needs " + name + " of shape [n, ...], got " + tensor_text(tensor));
-}
-
 /// A tensor [n, ...] as contiguous rows [n, d] of `Scalar`, copied only where it must be.
 template <class Scalar>
 class tensor_rows {
  public:
   explicit tensor_rows(const at::Tensor& tensor)
       : held_(tensor.detach().to(at::CppTypeToScalarType<Scalar>::value).contiguous()) {
-    std::size_t d = 1;
-    for (const std::int64_t size : held_.sizes().slice(1)) d *= static_cast<std::size_t>(size);
-    view_ = batch<Scalar>(held_.template const_data_ptr<Scalar>(), static_cast<std::size_t>(held_.size(0)), d);
+    view_ = batch<Scalar>(held_.template const_data_ptr<Scalar>(), static_cast<std::size_t>(held_.size(0)),
+                          columns_of(held_));
   }
   const batch<Scalar>& view() const { return view_; }
 
@@ -144,8 +127,7 @@ class tensor_rows {
 
 inline std::vector<std::int64_t> group_of_row(const char* function, const at::Tensor& labels) {
   if (!labels.defined() || labels.scalar_type() != at::kLong || !labels.device().is_cpu() || labels.dim() != 1) {
-    fail(function, "needs labels [n] of int64 on the CPU, got " +
-                       (labels.defined() ? tensor_text(labels) : std::string("an undefined tensor")));
+    fail(function, "needs labels [n] of int64 on the CPU, got " + tensor_text(labels));
   }
   const at::Tensor together = labels.contiguous();
   const std::int64_t* const first = together.const_data_ptr<std::int64_t>();
@@ -163,19 +145,10 @@ inline void require_row_numbers(const char* function, const at::Tensor& rows,
   }
 }
 
-inline void require_pair(const char* function, const at::Tensor& images, const at::Tensor& noise) {
-  require_samples(function, "images", images);
-  require_samples(function, "noise", noise);
-  if (images.sizes().slice(1) != noise.sizes().slice(1)) {
-    fail(function, "needs images and noise of the same sizes but the first, got images " + tensor_text(images) +
-                       " and noise " + tensor_text(noise));
-  }
-}
-
 }  // namespace detail
 
 inline assignment assign(const at::Tensor& images, const at::Tensor& noise, const assign_options& options) {
-  detail::require_pair("assign", images, noise);
+  detail::require_pair("assign", images, noise, at::kCPU);
   if (images.scalar_type() == at::kDouble && noise.scalar_type() == at::kDouble) {
     return assign(detail::tensor_rows<double>(images).view(), detail::tensor_rows<double>(noise).view(), options);
   }
@@ -185,7 +158,7 @@ inline assignment assign(const at::Tensor& images, const at::Tensor& noise, cons
 inline assignment assign_in_groups(const at::Tensor& images, const at::Tensor& noise, const at::Tensor& labels,
                                    const assign_options& options) {
   const char* name = "assign_in_groups";
-  detail::require_pair(name, images, noise);
+  detail::require_pair(name, images, noise, at::kCPU);
   const std::vector<std::int64_t> group = detail::group_of_row(name, labels);
   if (images.scalar_type() == at::kDouble && noise.scalar_type() == at::kDouble) {
     return assign_in_groups(detail::tensor_rows<double>(images).view(), detail::tensor_rows<double>(noise).view(),
@@ -198,13 +171,10 @@ inline assignment assign_in_groups(const at::Tensor& images, const at::Tensor& n
 inline batch<float> float_rows(const at::Tensor& tensor) {
   if (!tensor.defined() || tensor.scalar_type() != at::kFloat || !tensor.device().is_cpu() ||
       tensor.layout() != at::kStrided || !tensor.is_contiguous() || tensor.dim() < 1) {
-    detail::fail("float_rows", "needs a contiguous tensor of float32 on the CPU, [n, ...], got " +
-                                   (tensor.defined() ? detail::tensor_text(tensor) : std::string("an undefined one")));
+    detail::fail("float_rows",
+                 "needs a contiguous tensor of float32 on the CPU, [n, ...], got " + detail::tensor_text(tensor));
   }
-  const auto n = static_cast<std::size_t>(tensor.size(0));
-  std::size_t d = 1;
-  for (const std::int64_t size : tensor.sizes().slice(1)) d *= static_cast<std::size_t>(size);
-  return {tensor.const_data_ptr<float>(), n, d};
+  return {tensor.const_data_ptr<float>(), static_cast<std::size_t>(tensor.size(0)), detail::columns_of(tensor)};
 }
 
 inline at::Tensor tensor_of(const batch<float>& rows, at::IntArrayRef sizes) {
@@ -245,7 +215,7 @@ inline at::Tensor& permute_rows_(at::Tensor& rows, const std::vector<std::int32_
 
 inline matched_noise_tensor torch_noise_matcher::match(const at::Tensor& images, std::uint64_t step,
                                                        const std::vector<std::int64_t>* group) {
-  detail::require_samples("torch_noise_matcher", "images", images);
+  detail::require_samples("torch_noise_matcher", "images", images, at::kCPU);
   const detail::tensor_rows<float> rows(images);
   at::Tensor noise = at::empty(images.sizes(), at::kFloat);
   const matrix_view<float> out(noise.mutable_data_ptr<float>(), rows.view().rows(), rows.view().columns());
