@@ -117,9 +117,9 @@ inline at::Tensor& permute_rows_(at::Tensor& rows, const at::Tensor& source_of_r
                                         const device_assign_options& options = {},
                                         optional_stream stream = std::nullopt);
 
-// ------------------------------------------------------------------------------------------------ Implementation
-
 }  // namespace cuda
+
+// ------------------------------------------------------------------------------------------------ Implementation
 
 namespace detail {
 
@@ -334,8 +334,14 @@ inline at::Tensor& permute_rows_(at::Tensor& rows, const at::Tensor& source_of_r
 
 inline at::Tensor matched(const at::Tensor& images, const at::Tensor& noise, const device_assign_options& options,
                           optional_stream stream) {
-  const torch_assignment found = detail::assign_tensors("cuda::matched", images, noise, nullptr, 0, options, stream);
-  return permute_rows(noise, found.noise_of_image, stream);
+  const char* const name = "cuda::matched";
+  detail::require_pair(name, images, noise, at::kCUDA);
+  detail::require_same_device(name, images, noise);
+  const detail::work_on_stream work(name, images, stream);  // its stream is the current one below
+  work.taken(images);
+  work.taken(noise);
+  const torch_assignment found = detail::assign_tensors(name, images, noise, nullptr, 0, options, std::nullopt);
+  return work.given(noise.index_select(0, found.noise_of_image));
 }
 
 }  // namespace cuda

@@ -113,7 +113,7 @@ TEST_CASE("rows that lie apart are read and moved where they are") {
   CHECK(at::equal(wide.narrow(1, 8, 2), before.narrow(1, 8, 2)));
 }
 
-TEST_CASE("a stream of its own: memory stays valid, and events order the work") {
+TEST_CASE("a stream that is not the current one gives the same noise, and the current one stays") {
   if (!has_gpu()) return;
   const auto stream = c10::cuda::getStreamFromPool();
   const auto current = c10::cuda::getCurrentCUDAStream();
