@@ -25,7 +25,7 @@ tests::device_answer auction_on_device(const tests::matrix<std::int16_t>& cost, 
 
 TEST_CASE("an auction gives a matching, true prices, and a bound that the optimum respects") {
   for (const tests::family& family : tests::families()) {
-    for (const std::size_t n : {1u, 2u, 31u, 33u}) {
+    for (const std::size_t n : {1u, 2u, 18u}) {
       for (const std::size_t more : {0u, 5u}) {
         if (n < 3 && family.make == tests::one_huge_row) continue;
         CAPTURE(family.name, n, more);
