@@ -53,6 +53,9 @@ struct jonker_volgenant_policy {
   static constexpr unsigned batched_threads = 256;
 };
 
+static_assert(jonker_volgenant_policy::batched_threads * most_columns_of_thread >= most_columns_of_solver,
+              "a thread of the search remembers 32 columns");
+
 /// A multiple of 32 threads, no more than there are columns for, no more than `most`.
 inline unsigned threads_for(std::size_t columns, unsigned most) {
   const std::size_t wanted = (columns + warp_lanes - 1) / warp_lanes * warp_lanes;

@@ -20,7 +20,7 @@
 namespace immiscible {
 namespace detail {
 
-constexpr std::int32_t most_columns_of_thread = 32;  ///< a bit each
+constexpr std::int32_t most_columns_of_thread = 32;  ///< a bit each: blockDim.x * 32 >= m
 
 /// What a block of the search shares; m columns.
 struct search_memory {
@@ -120,9 +120,8 @@ __device__ inline std::int32_t price_of_unmatched(const integer_costs& costs, co
   return costs.n < costs.m ? memory.v[memory.column_of_row[costs.n]] : 0;
 }
 
-/// Writes the matching and its prices, as `device_assignment` promises them, and the summary.
-///
-/// @param member  null, or the number of each of the problem's rows and columns in the caller's arrays.
+/// Writes the matching and its prices, as `device_assignment` promises them, and the summary. A problem whose rows are members
+/// of a larger matrix writes to their places there.
 __device__ inline void write_exact(const integer_costs& costs, const search_memory& memory, std::int32_t free_rows,
                                    std::int32_t steps, const device_assignment& out) {
   const std::int32_t shift = price_of_unmatched(costs, memory);
