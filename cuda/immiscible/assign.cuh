@@ -132,7 +132,8 @@ inline std::size_t lay_out(void* workspace, std::size_t n, std::size_t m, std::s
 }
 
 /// Image i keeps noise i; all prices 0.
-__global__ void __launch_bounds__(assign_policy::threads)
+template <class Policy>
+__global__ void __launch_bounds__(Policy::threads)
     keep_order_kernel(std::int32_t n, std::int32_t m, device_assignment out) {
   for_each_index(grid_team(), m, [&](std::int32_t j) {
     if (j < n) out.noise_of_image[j] = j;
@@ -142,7 +143,8 @@ __global__ void __launch_bounds__(assign_policy::threads)
 }
 
 /// One block: the rows of each label, in their order, group after group. A label out of range leaves all groups empty.
-__global__ void __launch_bounds__(assign_policy::group_threads)
+template <class Policy>
+__global__ void __launch_bounds__(Policy::group_threads)
     collect_groups_kernel(const std::int32_t* labels, std::int32_t n, std::int32_t groups, assign_memory memory) {
   const auto thread = static_cast<std::int32_t>(threadIdx.x), threads = static_cast<std::int32_t>(blockDim.x);
   bool in_range = true;
@@ -169,7 +171,8 @@ __global__ void __launch_bounds__(assign_policy::group_threads)
 }
 
 /// The cost of each image with its noise, in double, a warp each.
-__global__ void __launch_bounds__(assign_policy::threads)
+template <class Policy>
+__global__ void __launch_bounds__(Policy::threads)
     pair_costs_kernel(device_batch<float> images, device_batch<float> noise, const std::int32_t* noise_of_image,
                       cost_function function, double* pair_cost) {
   for_rows_by_warp(grid_team(), static_cast<std::int32_t>(images.rows()), [&](std::int32_t i) {
@@ -204,7 +207,8 @@ __global__ void __launch_bounds__(assign_policy::threads)
 }
 
 /// One block: the summary of the whole, from the pairs' costs and the solver's summaries.
-__global__ void __launch_bounds__(assign_policy::total_threads)
+template <class Policy>
+__global__ void __launch_bounds__(Policy::total_threads)
     summary_kernel(std::int32_t n, std::int32_t problems, assign_memory memory, bool has_prices, bool has_groups,
                    device_summary* out) {
   auto* const scratch = dynamic_shared<double>();
@@ -274,8 +278,8 @@ void enqueue_assign(const device_batch<float>& images, const device_batch<float>
   const device_batch<std::int16_t> rounded(memory.rounded, n, m);
   const unsigned blocks = blocks_for(m, assign_policy::threads, 1024);
   if (labels != nullptr) {  // where a label is bad, no group has members and this stays
-    launch(keep_order_kernel, blocks, assign_policy::threads, 0, stream, rows, columns, out);
-    launch(collect_groups_kernel, 1, assign_policy::group_threads, 0, stream, labels, rows,
+    launch(keep_order_kernel<assign_policy>, blocks, assign_policy::threads, 0, stream, rows, columns, out);
+    launch(collect_groups_kernel<assign_policy>, 1, assign_policy::group_threads, 0, stream, labels, rows,
            static_cast<std::int32_t>(groups), memory);
     const problem_list list = {
         memory.rounded, m, rows, columns, memory.member, memory.first_member, static_cast<std::int32_t>(groups)};
@@ -291,13 +295,13 @@ void enqueue_assign(const device_batch<float>& images, const device_batch<float>
       greedy_by_row(rounded, solved, memory.solver, stream);
     }
   } else {
-    launch(keep_order_kernel, blocks, assign_policy::threads, 0, stream, rows, columns, out);
+    launch(keep_order_kernel<assign_policy>, blocks, assign_policy::threads, 0, stream, rows, columns, out);
   }
   const unsigned warps = assign_policy::threads / warp_lanes;
-  launch(pair_costs_kernel, blocks_for(n, warps, 4096), assign_policy::threads, 0, stream, images, noise,
+  launch(pair_costs_kernel<assign_policy>, blocks_for(n, warps, 4096), assign_policy::threads, 0, stream, images, noise,
          out.noise_of_image, options.cost, memory.pair_cost);
   const bool is_solved = options.method != method::none;
-  launch(summary_kernel, 1, assign_policy::total_threads, most_warps * sizeof(double), stream, rows,
+  launch(summary_kernel<assign_policy>, 1, assign_policy::total_threads, most_warps * sizeof(double), stream, rows,
          static_cast<std::int32_t>(labels != nullptr ? groups
                                    : is_solved       ? 1
                                                      : 0),

@@ -113,7 +113,8 @@ inline cost_workspace cost_workspace_at(void* memory, std::size_t n, std::size_t
 }
 
 /// Means of the columns of a matrix; blockIdx.y chooses which of two.
-__global__ void __launch_bounds__(cost_policy::streaming_threads)
+template <class Policy>
+__global__ void __launch_bounds__(Policy::streaming_threads)
     means_kernel(device_batch<float> images, device_batch<float> noise, float* image_mean, float* noise_mean) {
   const device_batch<float>& samples = blockIdx.y == 0 ? images : noise;
   float* const mean = blockIdx.y == 0 ? image_mean : noise_mean;
@@ -125,7 +126,8 @@ __global__ void __launch_bounds__(cost_policy::streaming_threads)
 }
 
 /// Squared norms of rows, a warp each: images, then noise.
-__global__ void __launch_bounds__(cost_policy::streaming_threads)
+template <class Policy>
+__global__ void __launch_bounds__(Policy::streaming_threads)
     norms_kernel(device_batch<float> images, device_batch<float> noise, float* image_norms, float* noise_norms) {
   std::size_t row = static_cast<std::size_t>(blockIdx.x) * warps_of_block() + warp_of_thread();
   const bool of_noise = row >= images.rows();
@@ -206,7 +208,8 @@ __device__ inline void load_tile(const device_batch<float>& samples, std::size_t
 }
 
 /// Costs [n, m] in float, and their range. Null means: not centred.
-__global__ void __launch_bounds__(cost_policy::threads)
+template <class Policy>
+__global__ void __launch_bounds__(Policy::threads)
     cost_kernel(device_batch<float> images, device_batch<float> noise, cost_form form, cost_workspace work,
                 device_matrix<float> out) {
   constexpr int own = cost_policy::of_thread, across = cost_policy::tile / own;
@@ -266,7 +269,8 @@ __device__ inline cost_rounding rounding_of_range(const std::uint32_t* range) {
 }
 
 /// Rounded costs [n, m]; all 0 if a cost is not finite, so that the solvers answer with the identity.
-__global__ void __launch_bounds__(cost_policy::streaming_threads)
+template <class Policy>
+__global__ void __launch_bounds__(Policy::streaming_threads)
     round_costs_kernel(device_batch<float> cost, const std::uint32_t* range, std::int16_t* out) {
   const cost_rounding rounding = rounding_of_range(range);
   const bool all_finite = range[2] == 0;
@@ -293,11 +297,12 @@ inline void enqueue_cost_terms(const device_batch<float>& images, const device_b
   check_cuda(cudaMemsetAsync(work.range, 0, range_words * sizeof(std::uint32_t), stream), "cudaMemsetAsync");
   if (form.centre_images || form.centre_noise) {
     const unsigned blocks = blocks_for(images.columns(), threads, SIZE_MAX);
-    launch(means_kernel, dim3(blocks, 2), threads, 0, stream, images, noise, work.image_mean, work.noise_mean);
+    launch(means_kernel<cost_policy>, dim3(blocks, 2), threads, 0, stream, images, noise, work.image_mean,
+           work.noise_mean);
   }
   if (needs_norms(form)) {
     const unsigned blocks = blocks_for(images.rows() + noise.rows(), threads / warp_lanes, SIZE_MAX);
-    launch(norms_kernel, blocks, threads, 0, stream, images, noise, work.image_norms, work.noise_norms);
+    launch(norms_kernel<cost_policy>, blocks, threads, 0, stream, images, noise, work.image_norms, work.noise_norms);
   }
 }
 
@@ -307,15 +312,16 @@ inline void enqueue_costs(const device_batch<float>& images, const device_batch<
   enqueue_cost_terms(images, noise, form, work, stream);
   const dim3 tiles(blocks_for(noise.rows(), cost_policy::tile, SIZE_MAX),
                    blocks_for(images.rows(), cost_policy::tile, SIZE_MAX));
-  launch(cost_kernel, tiles, cost_policy::threads, sizeof(product_tiles), stream, images, noise, form, work, out);
+  launch(cost_kernel<cost_policy>, tiles, cost_policy::threads, sizeof(product_tiles), stream, images, noise, form,
+         work, out);
 }
 
 /// Costs in int16, contiguous [n, m].
 inline void enqueue_rounding(const device_batch<float>& cost, const std::uint32_t* range, std::int16_t* out,
                              cudaStream_t stream) {
   const unsigned threads = cost_policy::streaming_threads;
-  launch(round_costs_kernel, blocks_for(cost.rows() * cost.columns(), threads, 4096), threads, 0, stream, cost, range,
-         out);
+  launch(round_costs_kernel<cost_policy>, blocks_for(cost.rows() * cost.columns(), threads, 4096), threads, 0, stream,
+         cost, range, out);
 }
 
 /// Throws unless images and noise have values and the same width, and the device knows the cost.

@@ -140,7 +140,8 @@ __global__ void __launch_bounds__(greedy_policy::threads)
 }
 
 /// One block: rows in turn; a thread remembers which of its columns are taken, a bit each.
-__global__ void __launch_bounds__(greedy_policy::by_row_threads)
+template <class Policy>
+__global__ void __launch_bounds__(Policy::by_row_threads)
     greedy_by_row_kernel(integer_costs costs, void* memory, device_assignment out) {
   const solver_state state = state_at(memory, costs.m);
   auto* const scratch = dynamic_shared<ranked<std::int32_t>>();
@@ -206,8 +207,8 @@ inline void greedy_by_row(const device_batch<std::int16_t>& cost, const device_a
   if (cost.rows() == 0) return;
   const unsigned threads = detail::threads_for(cost.columns(), detail::greedy_policy::by_row_threads);
   const std::size_t shared = 2 * detail::most_warps * sizeof(detail::ranked<std::int32_t>);
-  detail::launch(detail::greedy_by_row_kernel, 1, threads, shared, stream, detail::as_integer_costs(cost), workspace,
-                 out);
+  detail::launch(detail::greedy_by_row_kernel<detail::greedy_policy>, 1, threads, shared, stream,
+                 detail::as_integer_costs(cost), workspace, out);
 }
 
 }  // namespace immiscible

@@ -65,12 +65,13 @@ inline unsigned threads_for(std::size_t columns, unsigned most) {
 /// Shared bytes of a block that does both parts: they use the same memory, one after the other.
 inline std::size_t whole_solver_bytes(std::size_t m) { return std::max(search_bytes(m), sizeof(warm_start_scratch)); }
 
-__global__ void __launch_bounds__(jonker_volgenant_policy::warm_start_threads)
-    warm_start_kernel(integer_costs costs, void* state) {
+template <class Policy>
+__global__ void __launch_bounds__(Policy::warm_start_threads) warm_start_kernel(integer_costs costs, void* state) {
   warm_start(grid_team(), costs, state_at(state, costs.m), dynamic_shared<warm_start_scratch>());
 }
 
-__global__ void __launch_bounds__(jonker_volgenant_policy::search_threads)
+template <class Policy>
+__global__ void __launch_bounds__(Policy::search_threads)
     augment_kernel(integer_costs costs, void* state, device_assignment out) {
   augment(costs, state_at(state, costs.m), dynamic_shared<unsigned char>(), out);
 }
@@ -83,7 +84,8 @@ __device__ inline void solve_by_block(const integer_costs& costs, const solver_s
   augment(costs, state, shared, out);
 }
 
-__global__ void __launch_bounds__(jonker_volgenant_policy::batched_threads)
+template <class Policy>
+__global__ void __launch_bounds__(Policy::batched_threads)
     solve_by_block_kernel(integer_costs costs, void* state, device_assignment out) {
   solve_by_block(costs, state_at(state, costs.m), dynamic_shared<unsigned char>(), out);
 }
@@ -117,20 +119,23 @@ inline void jonker_volgenant(const device_batch<std::int16_t>& cost, const devic
   const detail::integer_costs costs = {cost.data(), cost.stride(), nullptr, static_cast<std::int32_t>(n),
                                        static_cast<std::int32_t>(m)};
   if (costs.m <= policy::one_block_columns) {
-    detail::launch(detail::solve_by_block_kernel, 1, detail::threads_for(m, policy::batched_threads),
-                   detail::whole_solver_bytes(m), stream, costs, workspace, out);
+    detail::launch(detail::solve_by_block_kernel<detail::jonker_volgenant_policy>, 1,
+                   detail::threads_for(m, policy::batched_threads), detail::whole_solver_bytes(m), stream, costs,
+                   workspace, out);
     return;
   }
   const unsigned threads = policy::warm_start_threads;
   const std::size_t scratch = sizeof(detail::warm_start_scratch);
   const unsigned wanted =
       static_cast<unsigned>((m + threads / detail::warp_lanes - 1) / (threads / detail::warp_lanes));
-  const unsigned blocks = std::min(wanted, detail::resident_blocks(detail::warm_start_kernel, threads, scratch));
-  detail::launch_cooperative(detail::warm_start_kernel, blocks, threads, scratch, stream, costs, workspace);
+  const unsigned blocks = std::min(
+      wanted, detail::resident_blocks(detail::warm_start_kernel<detail::jonker_volgenant_policy>, threads, scratch));
+  detail::launch_cooperative(detail::warm_start_kernel<detail::jonker_volgenant_policy>, blocks, threads, scratch,
+                             stream, costs, workspace);
   const std::size_t shared = detail::search_bytes(m);
-  detail::allow_shared_bytes(detail::augment_kernel, shared);
-  detail::launch(detail::augment_kernel, 1, detail::threads_for(m, policy::search_threads), shared, stream, costs,
-                 workspace, out);
+  detail::allow_shared_bytes(detail::augment_kernel<detail::jonker_volgenant_policy>, shared);
+  detail::launch(detail::augment_kernel<detail::jonker_volgenant_policy>, 1,
+                 detail::threads_for(m, policy::search_threads), shared, stream, costs, workspace, out);
 }
 
 }  // namespace immiscible

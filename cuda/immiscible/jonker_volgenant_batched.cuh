@@ -97,7 +97,8 @@ __device__ inline std::int32_t take_problem(std::int32_t* queue, std::int32_t* s
   return problem;
 }
 
-__global__ void __launch_bounds__(jonker_volgenant_policy::batched_threads)
+template <class Policy>
+__global__ void __launch_bounds__(Policy::batched_threads)
     solve_batched_kernel(problem_list list, std::int32_t* queue, void* states, device_assignment out) {
   auto* const shared = dynamic_shared<unsigned char>();
   for (;;) {
@@ -121,10 +122,10 @@ inline void enqueue_batched(const problem_list& list, std::size_t most_columns, 
   check_cuda(cudaMemsetAsync(queue, 0, sizeof(std::int32_t), stream), "cudaMemsetAsync");
   const std::size_t shared = whole_solver_bytes(most_columns);
   const unsigned threads = threads_for(most_columns, jonker_volgenant_policy::batched_threads);
-  allow_shared_bytes(solve_batched_kernel, shared);
-  const unsigned resident = resident_blocks(solve_batched_kernel, threads, shared);
+  allow_shared_bytes(solve_batched_kernel<jonker_volgenant_policy>, shared);
+  const unsigned resident = resident_blocks(solve_batched_kernel<jonker_volgenant_policy>, threads, shared);
   const unsigned blocks = std::min(static_cast<unsigned>(list.problems), std::max(resident, 1u));
-  launch(solve_batched_kernel, blocks, threads, shared, stream, list, queue, states, out);
+  launch(solve_batched_kernel<jonker_volgenant_policy>, blocks, threads, shared, stream, list, queue, states, out);
 }
 
 }  // namespace detail

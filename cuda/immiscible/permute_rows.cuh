@@ -68,7 +68,8 @@ IMMISCIBLE_HOST_DEVICE inline int doublings_of(std::int32_t n) {
 }
 
 /// One block: checks the permutation; then least[doublings_of(n) % 2][i] is the least row of the cycle of row i.
-__global__ void __launch_bounds__(permute_policy::cycle_threads)
+template <class Policy>
+__global__ void __launch_bounds__(Policy::cycle_threads)
     cycles_kernel(const std::int32_t* source_of_row, std::int32_t n, cycle_workspace work, device_status* status) {
   const auto first = static_cast<std::int32_t>(threadIdx.x), step = static_cast<std::int32_t>(blockDim.x);
   for (std::int32_t i = first; i < n; i += step) work.marks[i] = 0;
@@ -104,7 +105,8 @@ __global__ void __launch_bounds__(permute_policy::cycle_threads)
 }
 
 /// Each thread carries one column around all cycles.
-__global__ void __launch_bounds__(permute_policy::move_threads)
+template <class Policy>
+__global__ void __launch_bounds__(Policy::move_threads)
     move_rows_kernel(device_matrix<float> rows, const std::int32_t* source_of_row, cycle_workspace work) {
   const std::size_t column = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (*work.is_valid == 0 || column >= rows.columns()) return;
@@ -138,10 +140,11 @@ inline void permute_rows(const device_matrix<float>& rows, const std::int32_t* s
     detail::fail("permute_rows", "needs indices and a workspace, got a null pointer");
   }
   const detail::cycle_workspace work = detail::cycle_workspace_at(workspace, n);
-  detail::launch(detail::cycles_kernel, 1, policy::cycle_threads, 0, stream, source_of_row,
+  detail::launch(detail::cycles_kernel<detail::permute_policy>, 1, policy::cycle_threads, 0, stream, source_of_row,
                  static_cast<std::int32_t>(n), work, status);
   const auto blocks = static_cast<unsigned>((rows.columns() + policy::move_threads - 1) / policy::move_threads);
-  detail::launch(detail::move_rows_kernel, blocks, policy::move_threads, 0, stream, rows, source_of_row, work);
+  detail::launch(detail::move_rows_kernel<detail::permute_policy>, blocks, policy::move_threads, 0, stream, rows,
+                 source_of_row, work);
 }
 
 }  // namespace immiscible

@@ -48,8 +48,10 @@ int main() {
   const detail::integer_costs problem = detail::as_integer_costs(device_batch<std::int16_t>(rounded.data(), n, m));
   void* const memory = state.data();
   const std::size_t scratch = sizeof(detail::warm_start_scratch);
-  detail::launch_cooperative(detail::warm_start_kernel, 3, 64, scratch, nullptr, problem, memory);
-  detail::launch(detail::augment_kernel, 1, 64, detail::search_bytes(m), nullptr, problem, memory, out);
+  detail::launch_cooperative(detail::warm_start_kernel<detail::jonker_volgenant_policy>, 3, 64, scratch, nullptr,
+                             problem, memory);
+  detail::launch(detail::augment_kernel<detail::jonker_volgenant_policy>, 1, 64, detail::search_bytes(m), nullptr,
+                 problem, memory, out);
   detail::launch_cooperative(detail::greedy_kernel<detail::grid_team>, 3, 64, scratch, nullptr, detail::grid_team(),
                              problem, memory, out);
   detail::launch_cooperative(detail::auction_kernel<detail::grid_team>, 3, 64, scratch, nullptr, detail::grid_team(),

@@ -2,7 +2,8 @@
 // emulation of tests/cuda_on_cpu, whose own <cuda_runtime.h> then takes the place of CUDA's.
 //
 // Two rules make that possible: kernels are started by the functions below, and all memory that a block shares is
-// dynamic (`dynamic_shared`), never a static `__shared__` variable.
+// dynamic (`dynamic_shared`), never a static `__shared__` variable. A third lets several files of a program include the same
+// header: every kernel is a template, if only of its policy.
 #pragma once
 
 #include <cuda_runtime.h>

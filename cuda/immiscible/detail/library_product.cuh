@@ -22,7 +22,8 @@ __global__ void __launch_bounds__(cost_policy::streaming_threads)
 }
 
 /// Turns products x_i . e_j, contiguous [n, m], into costs, in place, and notes their range.
-__global__ void __launch_bounds__(cost_policy::streaming_threads)
+template <class Policy>
+__global__ void __launch_bounds__(Policy::streaming_threads)
     costs_of_products_kernel(device_matrix<float> cost, cost_form form, cost_workspace work) {
   auto* const scratch = dynamic_shared<float>();
   const bool takes_norms = needs_norms(form);
@@ -56,7 +57,7 @@ void enqueue_costs_by_library(const device_batch<float>& images, const device_ba
   launch(centred_copy_kernel<Value>, blocks_for(noise.rows() * noise.columns(), threads, most_blocks), threads, 0,
          stream, noise, form.centre_noise ? work.noise_mean : nullptr, noise_copy);
   product(image_copy, noise_copy, out.data());
-  launch(costs_of_products_kernel, blocks_for(out.rows() * out.columns(), threads, most_blocks), threads,
+  launch(costs_of_products_kernel<cost_policy>, blocks_for(out.rows() * out.columns(), threads, most_blocks), threads,
          most_warps * sizeof(float), stream, out, form, work);
 }
 
