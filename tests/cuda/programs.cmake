@@ -20,7 +20,7 @@ add_test(NAME cuda.benchmark_smoke COMMAND cuda_benchmark_on_cpu --smoke --sizes
 set_tests_properties(cuda.quickstart cuda.benchmark_smoke PROPERTIES TIMEOUT 600)
 
 include(${PROJECT_SOURCE_DIR}/cmake/nvcc.cmake)
-if(nvcc AND NOT IMMISCIBLE_SANITIZE AND NOT IMMISCIBLE_COVERAGE)
+if(nvcc AND NOT IMMISCIBLE_SANITIZE)
   nvcc_flags(program_flags CLI11 nlohmann_json)
   foreach(file IN ITEMS examples/quickstart_cuda benchmarks/cuda_benchmark)
     cmake_path(GET file FILENAME name)
