@@ -209,7 +209,7 @@ __global__ void __launch_bounds__(Policy::threads)
 /// One block: the summary of the whole, from the pairs' costs and the solver's summaries.
 template <class Policy>
 __global__ void __launch_bounds__(Policy::total_threads)
-    summary_kernel(std::int32_t n, std::int32_t problems, assign_memory memory, bool has_prices, bool has_groups,
+    summary_kernel(std::int32_t n, std::int32_t problems, assign_memory memory, bool has_bound, bool has_groups,
                    device_summary* out) {
   auto* const scratch = dynamic_shared<double>();
   const auto first = static_cast<std::int32_t>(threadIdx.x), step = static_cast<std::int32_t>(blockDim.x);
@@ -232,9 +232,9 @@ __global__ void __launch_bounds__(Policy::total_threads)
   rounds = block_reduce(rounds, add(), 0, reinterpret_cast<std::int32_t*>(scratch));
   is_optimal = __syncthreads_and(is_optimal) != 0;
   if (threadIdx.x != 0) return;
-  const float unit = has_prices ? rounding_of_range(memory.costs.range).unit : 1.0f;
-  device_status status = has_prices && is_optimal ? device_status::optimal : device_status::feasible;
-  double bound = has_prices ? total - (gap + n) * static_cast<double>(unit) : -static_cast<double>(INFINITY);
+  const float unit = has_bound ? rounding_of_range(memory.costs.range).unit : 1.0f;
+  device_status status = has_bound && is_optimal ? device_status::optimal : device_status::feasible;
+  double bound = has_bound ? total - (gap + n) * static_cast<double>(unit) : -static_cast<double>(INFINITY);
   if (has_groups && *memory.bad_labels != 0) status = device_status::bad_label;
   if (memory.costs.range[2] != 0) status = device_status::not_finite;
   if (status == device_status::bad_label || status == device_status::not_finite) {
@@ -305,7 +305,7 @@ void enqueue_assign(const device_batch<float>& images, const device_batch<float>
          static_cast<std::int32_t>(labels != nullptr ? groups
                                    : is_solved       ? 1
                                                      : 0),
-         memory, has_prices, labels != nullptr, out.summary);
+         memory, is_solved, labels != nullptr, out.summary);
 }
 
 /// The product that needs no library, for `enqueue_assign`.

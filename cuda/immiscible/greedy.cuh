@@ -31,7 +31,7 @@ inline std::size_t greedy_workspace_bytes(std::size_t n, std::size_t m);
 ///
 /// @param cost       [n, m] row-major, device, any stride; n <= m <= 4096.
 /// @param out        device; prices are set to 0, for a greedy method has none; summary: status feasible, the exact total,
-///                   lower_bound -infinity, rounds.
+///                   lower_bound (the sum of each row's least cost), rounds.
 /// @param workspace  greedy_workspace_bytes(n, m) bytes, device, aligned to 256.
 /// @throws std::invalid_argument  n > m, m > 4096, or a null pointer (nothing is enqueued then).
 /// @throws cuda_error             a launch was refused.
@@ -71,33 +71,37 @@ __device__ inline std::int32_t first_choice(const integer_costs& costs, std::int
   return warp_reduce(first, first_ranked()).index;
 }
 
-/// Renews the choices of all that are free and have none, or one that is taken.
+/// Renews the choices of all that are free and have none, or one that is taken. The first choices of rows are their cheapest
+/// columns: what these cost goes to `least_cost`, unless it is null.
 template <class Team>
 __device__ void choose(const Team& team, const integer_costs& costs, bool of_column, const std::int32_t* partner,
-                       const std::int32_t* partner_of_other, std::int32_t* choice) {
+                       const std::int32_t* partner_of_other, std::int32_t* choice, std::int32_t* least_cost) {
   for_rows_by_warp(team, of_column ? costs.m : costs.n, [&](std::int32_t i) {
     if (partner[i] >= 0 || (choice[i] >= 0 && partner_of_other[choice[i]] < 0)) return;
     const std::int32_t first = first_choice(costs, i, of_column, partner_of_other);
     __syncwarp();  // all lanes have read the old choice
-    if (lane_of_thread() == 0) choice[i] = first;
+    if (lane_of_thread() != 0) return;
+    if (least_cost != nullptr && choice[i] < 0) least_cost[i] = costs(i, first);  // nothing is taken yet
+    choice[i] = first;
   });
 }
 
-/// The summary and prices of a matching without a bound; by one block, when the matching is complete.
-__device__ inline void write_unpriced(const integer_costs& costs, const std::int32_t* column_of_row,
-                                      std::int32_t rounds, long long* scratch, const device_assignment& out) {
-  long long total = 0;
+/// The summary of a matching without prices; by one block, when the matching and the rows' least costs (`claim`) are complete.
+__device__ inline void write_unpriced(const integer_costs& costs, const solver_state& state, std::int32_t rounds,
+                                      long long* scratch, const device_assignment& out) {
+  long long total = 0, bound = 0;
   for (auto j = static_cast<std::int32_t>(threadIdx.x); j < costs.m; j += static_cast<std::int32_t>(blockDim.x)) {
     if (out.noise_price != nullptr) out.noise_price[j] = 0;
     if (j >= costs.n) continue;
     if (out.image_price != nullptr) out.image_price[j] = 0;
-    out.noise_of_image[j] = column_of_row[j];
-    total += costs(j, column_of_row[j]);
+    out.noise_of_image[j] = state.column_of_row[j];
+    total += costs(j, state.column_of_row[j]);
+    bound += state.claim[j];
   }
   total = block_reduce(total, add(), 0LL, scratch);
+  bound = block_reduce(bound, add(), 0LL, scratch);
   if (threadIdx.x != 0 || out.summary == nullptr) return;
-  *out.summary = {device_status::feasible,        0,   0, rounds, static_cast<double>(total),
-                  -static_cast<double>(INFINITY), 1.0f};
+  *out.summary = {device_status::feasible, 0, 0, rounds, static_cast<double>(total), static_cast<double>(bound), 1.0f};
 }
 
 /// All rounds, by one team.
@@ -117,8 +121,8 @@ __device__ void greedy_by_team(const Team& team, const integer_costs& costs, con
   team.sync();  // nobody is matched
   std::int32_t rounds = 0;
   for (std::int32_t matched = 0; matched < costs.n; ++rounds) {
-    choose(team, costs, false, state.column_of_row, state.row_of_column, row_choice);
-    choose(team, costs, true, state.row_of_column, state.column_of_row, column_choice);
+    choose(team, costs, false, state.column_of_row, state.row_of_column, row_choice, state.claim);
+    choose(team, costs, true, state.row_of_column, state.column_of_row, column_choice, nullptr);
     team.sync();  // all choices stand
     if (team.block() == 0 && threadIdx.x == 0) state.counters[(rounds + 1) % 3] = 0;
     for_each_index(team, costs.n, [&](std::int32_t i) {
@@ -130,7 +134,7 @@ __device__ void greedy_by_team(const Team& team, const integer_costs& costs, con
     team.sync();  // the matching is known to all, and how much it grew
     matched += state.counters[rounds % 3];
   }
-  if (team.block() == 0) write_unpriced(costs, state.column_of_row, rounds, dynamic_shared<long long>(), out);
+  if (team.block() == 0) write_unpriced(costs, state, rounds, dynamic_shared<long long>(), out);
 }
 
 template <class Team>
@@ -146,6 +150,14 @@ __global__ void __launch_bounds__(Policy::by_row_threads)
   const solver_state state = state_at(memory, costs.m);
   auto* const scratch = dynamic_shared<ranked<std::int32_t>>();
   const auto thread = static_cast<std::int32_t>(threadIdx.x), threads = static_cast<std::int32_t>(blockDim.x);
+  for_rows_by_warp(block_team(), costs.n, [&](std::int32_t i) {
+    std::int32_t least = INT32_MAX;
+    for (auto j = static_cast<std::int32_t>(lane_of_thread()); j < costs.m; j += warp_lanes) {
+      least = lesser()(least, costs(i, j));
+    }
+    least = warp_least(least);
+    if (lane_of_thread() == 0) state.claim[i] = least;
+  });
   std::uint32_t taken = 0;
   for (std::int32_t i = 0; i < costs.n; ++i) {
     ranked<std::int32_t> nearest = {INT32_MAX, INT32_MAX};
@@ -160,7 +172,7 @@ __global__ void __launch_bounds__(Policy::by_row_threads)
     }
   }
   __syncthreads();  // the matching is complete
-  write_unpriced(costs, state.column_of_row, costs.n, reinterpret_cast<long long*>(scratch), out);
+  write_unpriced(costs, state, costs.n, reinterpret_cast<long long*>(scratch), out);
 }
 
 /// Starts `by_block` as one block for small problems, otherwise `by_grid` on the whole device.
