@@ -186,7 +186,7 @@ __global__ void __launch_bounds__(auction_policy::threads)
        relative = fmaxf(0.25f * relative, tolerance)) {
     const float epsilon = fminf(fmaxf(relative * deviation, 1.0f), 65536.0f);  // the bound keeps prices within int32
     free = bid_until_matched(team, costs, state, static_cast<std::int32_t>(epsilon), bids, rounds);
-    if (relative <= tolerance) break;
+    if (relative <= tolerance || epsilon <= 1.0f || free > 0) break;  // free > 0: the bound on the rounds was met
   }
   for_rows_by_warp(team, costs.n, [&](std::int32_t i) {
     const std::int32_t least = choices_of_row(costs, state.column_price, i).least;

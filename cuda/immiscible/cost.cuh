@@ -152,7 +152,7 @@ __device__ inline float cost_of_product(const cost_form& form, float product, fl
   if (form.function == cost_function::inner_product) return -product;
   if (form.function == cost_function::cosine) {
     const float norms = sqrtf(image_norm) * sqrtf(noise_norm);
-    return norms > 0 ? 1.0f - product / norms : 1.0f;
+    return norms == 0 ? 1.0f : 1.0f - product / norms;  // NaN stays NaN
   }
   const float squared = fmaf(-2.0f, product, image_norm + noise_norm);
   const float distance = squared < 0 ? 0.0f : squared;  // NaN stays NaN

@@ -3,7 +3,8 @@
 //   u_i  price of image (row) i        v_j  price of noise (column) j        c_ij  cost of pairing them
 //
 // Solvers work on costs in int16 and prices in int32, so prices prove optimality in exact arithmetic, as on the CPU:
-// u_i + v_j <= c_ij everywhere, equality on the pairs, and (n < m) v_j <= 0 with equality on columns that stay unmatched.
+// u_i + v_j <= c_ij everywhere, equality on the pairs, and (n < m) v_j <= 0 with equality on columns that stay unmatched. The
+// auction keeps the inequalities, which is what a lower bound needs, and the equalities within its epsilon.
 #pragma once
 
 #include <immiscible/device_status.cuh>

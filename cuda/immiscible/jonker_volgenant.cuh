@@ -133,7 +133,8 @@ inline void jonker_volgenant(const device_batch<std::int16_t>& cost, const devic
   detail::launch_cooperative(detail::warm_start_kernel<detail::jonker_volgenant_policy>, blocks, threads, scratch,
                              stream, costs, workspace);
   const std::size_t shared = detail::search_bytes(m);
-  detail::allow_shared_bytes(detail::augment_kernel<detail::jonker_volgenant_policy>, shared);
+  detail::allow_shared_bytes(detail::augment_kernel<detail::jonker_volgenant_policy>, shared,
+                             detail::search_bytes(detail::most_columns_of_solver));
   detail::launch(detail::augment_kernel<detail::jonker_volgenant_policy>, 1,
                  detail::threads_for(m, policy::search_threads), shared, stream, costs, workspace, out);
 }

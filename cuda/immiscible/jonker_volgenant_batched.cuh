@@ -122,7 +122,7 @@ inline void enqueue_batched(const problem_list& list, std::size_t most_columns, 
   check_cuda(cudaMemsetAsync(queue, 0, sizeof(std::int32_t), stream), "cudaMemsetAsync");
   const std::size_t shared = whole_solver_bytes(most_columns);
   const unsigned threads = threads_for(most_columns, jonker_volgenant_policy::batched_threads);
-  allow_shared_bytes(solve_batched_kernel<jonker_volgenant_policy>, shared);
+  allow_shared_bytes(solve_batched_kernel<jonker_volgenant_policy>, shared, whole_solver_bytes(most_columns_of_solver));
   const unsigned resident = resident_blocks(solve_batched_kernel<jonker_volgenant_policy>, threads, shared);
   const unsigned blocks = std::min(static_cast<unsigned>(list.problems), std::max(resident, 1u));
   launch(solve_batched_kernel<jonker_volgenant_policy>, blocks, threads, shared, stream, list, queue, states, out);

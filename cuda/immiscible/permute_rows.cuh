@@ -26,7 +26,8 @@ inline std::size_t permute_rows_workspace_bytes(std::size_t n) { return (5 * n +
 ///
 /// @param rows           [n, d] float, device; changed in place, bit for bit a permutation of what it was.
 /// @param source_of_row  [n] device, such as the noise_of_image of `assign`.
-/// @param status         one, device, may be null: not_a_permutation (and nothing moves) or optimal.
+/// @param status         one, device, may be null: not_a_permutation (and nothing moves) or optimal; not written where there
+///                       are no values.
 /// @param workspace      permute_rows_workspace_bytes(n) bytes, device, aligned to 256.
 /// @throws std::invalid_argument  more than 2^31 - 1 rows or a null pointer (nothing is enqueued then).
 /// @throws cuda_error             a launch was refused.

@@ -140,7 +140,7 @@ inline bool has_device_rows(const at::Tensor& tensor) {
 
 /// The view of `values`, which `tensor` holds.
 template <class Scalar>
-matrix_view<Scalar, memory_space::device> device_rows(const at::Tensor& tensor, Scalar* values) {
+matrix_view<Scalar, memory_space::device> rows_of_tensor(const at::Tensor& tensor, Scalar* values) {
   const std::size_t n = static_cast<std::size_t>(tensor.size(0)), d = columns_of(tensor);
   const bool has_stride = tensor.numel() > 0 && n > 1;
   return {values, n, d, has_stride ? static_cast<std::size_t>(tensor.stride(0)) : d};
@@ -262,12 +262,12 @@ namespace cuda {
 
 inline device_batch<float> device_batch_of(const at::Tensor& tensor) {
   detail::require_device_rows("cuda::device_batch_of", tensor);
-  return detail::device_rows(tensor, tensor.const_data_ptr<float>());
+  return detail::rows_of_tensor(tensor, tensor.const_data_ptr<float>());
 }
 
 inline device_matrix<float> device_matrix_of(at::Tensor& tensor) {
   detail::require_device_rows("cuda::device_matrix_of", tensor);
-  return detail::device_rows(tensor, tensor.mutable_data_ptr<float>());
+  return detail::rows_of_tensor(tensor, tensor.mutable_data_ptr<float>());
 }
 
 inline device_summary torch_assignment::synchronized_summary() const {

@@ -213,6 +213,20 @@ TEST_CASE("a sample that is not finite ends in a status, never in a hang, and no
   }
 }
 
+TEST_CASE("no cost hides a sample that is not a number") {
+  for (const cost_function cost : costs) {
+    auto images = tests::bell_samples<float>(20, 5, 1);
+    const auto noise = tests::bell_samples<float>(20, 5, 2);
+    images(7, 2) = tests::not_a_number<float>;
+    CAPTURE(static_cast<int>(cost));
+    device_assign_options options;
+    options.cost = cost;
+    const auto answer = device_problem(images, noise).solve(options);
+    CHECK(answer.summary.status == device_status::not_finite);
+    CHECK(answer.assignment.noise_of_image == identity(20));
+  }
+}
+
 TEST_CASE("images that are all equal, and duplicates, are paired like any others") {
   const auto noise = tests::bell_samples<float>(40, 6, 2);
   const auto equal =

@@ -63,11 +63,13 @@ void launch_cooperative(void (*kernel)(Parameters...), dim3 blocks, dim3 threads
   check_cuda(with_arguments(values, start, std::index_sequence_for<Parameters...>()), "cudaLaunchCooperativeKernel");
 }
 
-/// Lets `kernel` use up to `shared_bytes` of dynamic shared memory; does nothing for what every kernel may use.
+/// Lets `kernel` use `shared_bytes` of dynamic shared memory; does nothing for what every kernel may use.
+///
+/// @param most  the most that any call asks for: threads of the host that ask for less and more set the same limit.
 template <class... Parameters>
-void allow_shared_bytes(void (*kernel)(Parameters...), std::size_t shared_bytes) {
+void allow_shared_bytes(void (*kernel)(Parameters...), std::size_t shared_bytes, std::size_t most) {
   if (shared_bytes <= shared_bytes_without_asking) return;
-  check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)),
+  check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(most)),
              "cudaFuncSetAttribute");
 }
 
