@@ -1,6 +1,8 @@
 // Fashion-MNIST: 70,000 grey pictures of clothes, 28x28 (Debian: dataset-fashion-mnist).
 #pragma once
 
+#include "image_sets.hpp"
+
 #include <ATen/ATen.h>
 #include <zlib.h>
 
@@ -11,11 +13,6 @@
 #include <vector>
 
 namespace examples {
-
-struct labelled_images {
-  at::Tensor images;  // (N, 1, S, S) float32 in [0, 1]
-  at::Tensor labels;  // (N) int64, 0 ... 9
-};
 
 /// Reads a gzip-compressed IDX file of bytes.
 ///
@@ -49,7 +46,7 @@ inline at::Tensor read_idx(const std::string& file, int dimensions) {
   return data;
 }
 
-/// The 60,000 training pictures ("train") or the 10,000 others ("t10k"), 28x28 or, as means of 2x2 pixels, 14x14.
+/// The 60,000 training pictures ("train") or the 10,000 others ("t10k"), C = 1, 28x28 or, as means of 2x2 pixels, 14x14.
 inline labelled_images read_fashion_mnist(const std::string& folder, const std::string& part, int size) {
   const std::string stem = folder + "/" + part;
   labelled_images data;

@@ -1,0 +1,38 @@
+// The sets of images that trainers know: three from Debian's packages, and the user's own. docs/data.md describes them.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <string>
+#include <vector>
+
+namespace examples {
+
+struct labelled_images {
+  at::Tensor images;  // (N, C, S, S) float32 in [0, 1]
+  at::Tensor labels;  // (N) int64, 0 ... classes - 1
+};
+
+struct image_data {
+  std::string name;
+  labelled_images train, test;
+  std::vector<std::string> classes;
+};
+
+/// The names that read_image_data knows.
+inline const std::vector<std::string> image_data_names = {"fashion-mnist", "photographs", "emoji", "cifar10", "folder"};
+
+/// Reads a set of images; the same files give the same tensors on every machine.
+///
+/// Of CIFAR-10, Fashion-MNIST and photographs the test pictures are others than the training pictures, of the same kind;
+/// of emoji and folders every tenth picture is for testing. A folder of fewer than 20 is tested with what it trains with.
+///
+/// @param name    "fashion-mnist" (grey), "photographs", "emoji", "cifar10" or "folder" (all in colour, C = 3).
+/// @param folder  where the files are. "": where Debian's packages put them; for photographs and emoji, another folder
+///                stands for /usr/share; cifar10 and folder need one.
+/// @param size    S: 28 or 14 (fashion-mnist), 32 (cifar10), 8 to 64 (photographs, emoji), 4 to 512 (folder).
+/// @throws std::invalid_argument  no such name, no such size of it, or no folder where one is needed.
+/// @throws std::runtime_error     files are missing or damaged; the text names one and where it comes from.
+image_data read_image_data(const std::string& name, const std::string& folder, int size);
+
+}  // namespace examples
