@@ -50,9 +50,19 @@ struct reader {
   static int at_end(void* user) { return static_cast<reader*>(user)->left() == 0; }
 };
 
-/// `value` over white.
-std::uint8_t over_white(int value, int alpha) {
-  return static_cast<std::uint8_t>((value * alpha + 255 * (255 - alpha) + 127) / 255);
+/// Pixels of 1 (grey), 2 (grey, alpha), 3 (colours) or 4 (colours, alpha) channels as colours over white.
+std::vector<std::uint8_t> opaque_rgb(const stbi_uc* values, std::size_t pixels, int channels) {
+  if (channels == 3) return {values, values + 3 * pixels};
+  std::vector<std::uint8_t> rgb;
+  rgb.reserve(3 * pixels);
+  for (const stbi_uc* pixel = values; pixels > 0; --pixels, pixel += channels) {
+    const int alpha = channels == 1 ? 255 : pixel[channels - 1];
+    for (int c = 0; c < 3; ++c) {
+      const int value = pixel[channels == 4 ? c : 0];
+      rgb.push_back(static_cast<std::uint8_t>((value * alpha + 255 * (255 - alpha) + 127) / 255));
+    }
+  }
+  return rgb;
 }
 
 // ------------------------------------------------------------------------------------------------------------- Resizing
@@ -106,21 +116,15 @@ picture read_picture(const std::string& file) {
   if (!input) throw std::runtime_error("needs a picture that can be read, got " + file);
   reader source{{std::istreambuf_iterator<char>(input), {}}};
   const stbi_io_callbacks callbacks{reader::read, reader::skip, reader::at_end};
-  int width = 0, height = 0, channels_of_file = 0;
-  const std::unique_ptr<stbi_uc, void (*)(void*)> rgba(
-      stbi_load_from_callbacks(&callbacks, &source, &width, &height, &channels_of_file, 4), stbi_image_free);
-  if (!rgba || source.ended_too_soon) {
+  int width = 0, height = 0, channels = 0;
+  const std::unique_ptr<stbi_uc, void (*)(void*)> values(
+      stbi_load_from_callbacks(&callbacks, &source, &width, &height, &channels, 0), stbi_image_free);
+  if (!values || source.ended_too_soon) {
     throw std::runtime_error("needs a whole PNG or JPEG picture, got " + file + " (" +
-                             (rgba ? "it ends too soon" : stbi_failure_reason()) + ")");
+                             (values ? "it ends too soon" : stbi_failure_reason()) + ")");
   }
-  picture result{width, height, {}};
   const std::size_t pixels = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
-  result.rgb.reserve(3 * pixels);
-  for (std::size_t i = 0; i < pixels; ++i) {
-    const stbi_uc* pixel = rgba.get() + 4 * i;
-    for (int c = 0; c < 3; ++c) result.rgb.push_back(over_white(pixel[c], pixel[3]));
-  }
-  return result;
+  return {width, height, opaque_rgb(values.get(), pixels, channels)};
 }
 
 picture resized(const picture& from, const rectangle& part, int width, int height) {
