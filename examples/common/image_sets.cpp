@@ -14,7 +14,6 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <random>
@@ -334,9 +333,10 @@ labelled_images read_cifar10_files(const std::vector<path>& files) {
   std::vector<std::uint8_t> pixels;
   std::vector<std::int64_t> labels;
   for (const path& file : files) {
-    std::ifstream input(file, std::ios::binary);
-    if (!input) throw std::runtime_error("cifar10: needs " + file.string() + " (of CIFAR-10's binary version)");
-    const std::vector<char> bytes{std::istreambuf_iterator<char>(input), {}};
+    if (!std::filesystem::exists(file)) {
+      throw std::runtime_error("cifar10: needs " + file.string() + " (of CIFAR-10's binary version)");
+    }
+    const std::vector<char> bytes = file_bytes(file);
     if (bytes.empty() || bytes.size() % record != 0) {
       throw std::runtime_error("cifar10: needs records of 3073 bytes, got " + file.string() + " of " +
                                std::to_string(bytes.size()) + " bytes");

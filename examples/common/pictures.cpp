@@ -10,9 +10,8 @@
 #include <stb/stb_image.h>
 
 #include <algorithm>
-#include <cstring>
+#include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <stdexcept>
 
@@ -111,10 +110,19 @@ axis resized_axis(int from, int to) { return to > from ? enlarged_axis(from, to)
 
 }  // namespace
 
+std::vector<char> file_bytes(const std::string& file) {
+  std::ifstream input(file, std::ios::binary | std::ios::ate);
+  const std::streamoff size = input.tellg();
+  std::vector<char> bytes(static_cast<std::size_t>(std::max<std::streamoff>(size, 0)));
+  input.seekg(0);
+  if (!std::filesystem::is_regular_file(file) || !input.read(bytes.data(), size)) {
+    throw std::runtime_error("needs a file that can be read, got " + file);
+  }
+  return bytes;
+}
+
 picture read_picture(const std::string& file) {
-  std::ifstream input(file, std::ios::binary);
-  if (!input) throw std::runtime_error("needs a picture that can be read, got " + file);
-  reader source{{std::istreambuf_iterator<char>(input), {}}};
+  reader source{file_bytes(file)};
   const stbi_io_callbacks callbacks{reader::read, reader::skip, reader::at_end};
   int width = 0, height = 0, channels = 0;
   const std::unique_ptr<stbi_uc, void (*)(void*)> values(
@@ -142,10 +150,16 @@ picture resized(const picture& from, const rectangle& part, int width, int heigh
     std::uint32_t* to = &rows[static_cast<std::size_t>(y) * row_values];
     for (const weighted_pixels& pixel : across.pixels) {
       const std::uint8_t* value = row + 3 * pixel.first;
+      std::uint32_t red = 0, green = 0, blue = 0;
       for (const std::uint32_t weight : pixel.weights) {
-        for (int c = 0; c < 3; ++c) to[c] += weight * *value++;
+        red += weight * value[0];
+        green += weight * value[1];
+        blue += weight * value[2];
+        value += 3;
       }
-      to += 3;
+      *to++ = red;
+      *to++ = green;
+      *to++ = blue;
     }
   }
 

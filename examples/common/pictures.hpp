@@ -17,6 +17,11 @@ struct rectangle {
   int left, top, width, height;
 };
 
+/// All bytes of a file.
+///
+/// @throws std::runtime_error  it cannot be read; the text names it.
+std::vector<char> file_bytes(const std::string& file);
+
 /// Reads a PNG or JPEG file of at most 16384 pixels a side; what is transparent becomes white.
 ///
 /// @throws std::runtime_error  the file is missing, is neither, is damaged or ends too soon; the text names it.
