@@ -3,9 +3,11 @@ include_guard(GLOBAL)
 
 find_package(Freetype REQUIRED)
 find_package(ZLIB REQUIRED)
-find_path(stb_folder stb/stb_image.h REQUIRED)
+find_package(PNG REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(turbojpeg REQUIRED IMPORTED_TARGET libturbojpeg)
 
 add_library(image_sets STATIC ${CMAKE_CURRENT_LIST_DIR}/common/image_sets.cpp
                               ${CMAKE_CURRENT_LIST_DIR}/common/pictures.cpp)
-target_include_directories(image_sets SYSTEM PUBLIC ${stb_folder})
-target_link_libraries(image_sets PUBLIC immiscible_libtorch ZLIB::ZLIB PRIVATE immiscible_warnings Freetype::Freetype)
+target_link_libraries(image_sets PUBLIC immiscible_libtorch ZLIB::ZLIB PNG::PNG PkgConfig::turbojpeg
+                                 PRIVATE immiscible_warnings Freetype::Freetype)

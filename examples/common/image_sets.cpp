@@ -1,11 +1,9 @@
 #include "image_sets.hpp"
 
+#include "bitmap_font.hpp"
 #include "fashion_mnist.hpp"
 #include "pictures.hpp"
 #include "progress.hpp"
-
-#include <ft2build.h>
-#include FT_FREETYPE_H
 
 #include <algorithm>
 #include <atomic>
@@ -19,7 +17,6 @@
 #include <random>
 #include <stdexcept>
 #include <thread>
-#include <type_traits>
 #include <utility>
 
 namespace examples {
@@ -85,7 +82,7 @@ void check_folder(const std::string& name, const std::string& folder, const std:
   if (!std::filesystem::is_directory(folder)) throw std::runtime_error(name + ": needs a folder, got " + folder);
 }
 
-// -------------------------------------------------------------------------------------------------------- Fashion-MNIST
+// ------------------------------------------------------------------------------------------------------- Fashion-MNIST
 
 image_data read_clothes(const std::string& folder, int size) {
   if (size != 14 && size != 28) {
@@ -98,7 +95,7 @@ image_data read_clothes(const std::string& folder, int size) {
           {"T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"}};
 }
 
-// ---------------------------------------------------------------------------------------------------------- Photographs
+// --------------------------------------------------------------------------------------------------------- Photographs
 
 struct photograph_package {
   const char* package;
@@ -107,7 +104,8 @@ struct photograph_package {
 };
 
 /// The photographs among the wallpapers and puzzles of Debian 12, all that are no drawings. Their licences:
-/// mate-backgrounds and palapeli-data GPL-2+, lomiri-wallpapers CC-BY-4.0, CC-BY-SA-4.0 and CC0, lxqt-themes CC-BY-SA-3.0.
+/// mate-backgrounds and palapeli-data GPL-2+, lomiri-wallpapers CC-BY-4.0, CC-BY-SA-4.0 and CC0,
+/// lxqt-themes CC-BY-SA-3.0.
 const std::vector<photograph_package> photograph_packages = {
     {"mate-backgrounds",
      "backgrounds/mate/nature",
@@ -159,8 +157,8 @@ bool shows_something(const picture& crop) {
   return pixels * squares - sum * sum >= pixels * pixels * 30 * 30;
 }
 
-/// A square of a sixth to a half of the photograph's short side, anywhere in it, as size x size pixels: of up to ten, the
-/// first that shows something, else the last.
+/// A square of a sixth to a half of the photograph's short side, anywhere in it, as size x size pixels: of up to ten,
+/// the first that shows something, else the last.
 picture random_crop(const picture& photograph, int size, std::mt19937& random) {
   const auto draw = [&](int low, int high) {  // low ... high; the same on every machine, unlike std's distributions
     const auto values = static_cast<std::uint64_t>(high - low + 1);
@@ -211,7 +209,7 @@ image_data read_photographs(const std::string& folder, int size) {
   return data;
 }
 
-// ---------------------------------------------------------------------------------------------------------------- Emoji
+// --------------------------------------------------------------------------------------------------------------- Emoji
 
 struct emoji_groups {
   std::vector<std::string> names;
@@ -228,7 +226,7 @@ emoji_groups read_emoji_groups(const std::string& file) {
     if (line.rfind(heading, 0) == 0) result.names.push_back(line.substr(heading.size()));
     if (line.empty() || !std::isxdigit(static_cast<unsigned char>(line[0]))) continue;
     if (result.names.empty()) throw std::runtime_error("needs a group before the first emoji, got " + file);
-    // Of several code points the first one counts: the sign # stands for its keycap, which has no code point of its own.
+    // Of several code points the first one counts: # stands for its keycap, which has none of its own.
     result.group_of.emplace(std::strtoul(line.c_str(), nullptr, 16),
                             static_cast<std::int64_t>(result.names.size()) - 1);
   }
@@ -236,64 +234,8 @@ emoji_groups read_emoji_groups(const std::string& file) {
   return result;
 }
 
-/// A font of coloured bitmaps.
-class bitmap_font {
- public:
-  explicit bitmap_font(const std::string& file) : library_(nullptr, FT_Done_FreeType), face_(nullptr, FT_Done_Face) {
-    FT_Library library = nullptr;
-    if (FT_Init_FreeType(&library) != 0) throw std::runtime_error("FreeType cannot be started");
-    library_.reset(library);
-    if (!std::filesystem::exists(file)) {
-      throw std::runtime_error("needs " + file + " (Debian: apt install fonts-noto-color-emoji)");
-    }
-    FT_Face face = nullptr;
-    if (FT_New_Face(library, file.c_str(), 0, &face) != 0) throw std::runtime_error("needs a font, got " + file);
-    face_.reset(face);
-    if (!FT_HAS_COLOR(face) || face->num_fixed_sizes < 1 || FT_Select_Size(face, 0) != 0) {
-      throw std::runtime_error("needs a font of coloured bitmaps, got " + file);
-    }
-  }
-
-  FT_UInt glyphs() const { return static_cast<FT_UInt>(face_->num_glyphs); }
-
-  /// Glyph -> the code points that have it by themselves.
-  std::multimap<FT_UInt, FT_ULong> code_points() const {
-    std::multimap<FT_UInt, FT_ULong> result;
-    FT_UInt glyph = 0;
-    for (FT_ULong code = FT_Get_First_Char(face_.get(), &glyph); glyph != 0;
-         code = FT_Get_Next_Char(face_.get(), code, &glyph)) {
-      result.emplace(glyph, code);
-    }
-    return result;
-  }
-
-  /// The glyph in the middle of a white square; 0 x 0 pixels where it has no bitmap.
-  picture draw(FT_UInt glyph) const {
-    if (FT_Load_Glyph(face_.get(), glyph, FT_LOAD_COLOR) != 0) return {};
-    const FT_Bitmap& bitmap = face_->glyph->bitmap;
-    if (bitmap.pixel_mode != FT_PIXEL_MODE_BGRA || bitmap.width == 0 || bitmap.rows == 0) return {};
-    if (bitmap.pitch < 4 * static_cast<std::int64_t>(bitmap.width)) return {};
-    const std::size_t width = bitmap.width, height = bitmap.rows, side = std::max(width, height);
-    const std::size_t left = (side - width) / 2, top = (side - height) / 2;
-    picture square{static_cast<int>(side), static_cast<int>(side), std::vector<std::uint8_t>(3 * side * side, 255)};
-    for (std::size_t y = 0; y < height; ++y) {
-      const unsigned char* row = bitmap.buffer + static_cast<std::ptrdiff_t>(y) * bitmap.pitch;
-      std::uint8_t* to = &square.rgb[3 * ((top + y) * side + left)];
-      for (std::size_t x = 0; x < width; ++x) {
-        const unsigned char* bgra = row + 4 * x;  // colours are multiplied by alpha already
-        for (int c = 2; c >= 0; --c) *to++ = static_cast<std::uint8_t>(std::min(255, bgra[c] + 255 - bgra[3]));
-      }
-    }
-    return square;
-  }
-
- private:
-  std::unique_ptr<std::remove_pointer_t<FT_Library>, decltype(&FT_Done_FreeType)> library_;
-  std::unique_ptr<std::remove_pointer_t<FT_Face>, decltype(&FT_Done_Face)> face_;
-};
-
-/// Every glyph of Noto Color Emoji that has a picture. The label is Unicode's group of its code point; what only a sequence
-/// of code points shows (skin tones, professions, families, most flags) is a class of its own, the last.
+/// Every glyph of Noto Color Emoji that has a picture. The label is Unicode's group of its code point; what only a
+/// sequence of code points shows (skin tones, professions, families, most flags) is a class of its own, the last.
 image_data read_emoji(const std::string& folder, int size) {
   check_size("emoji", size, 8, 64);
   const std::string root = folder.empty() ? "/usr/share" : folder;
@@ -325,7 +267,7 @@ image_data read_emoji(const std::string& folder, int size) {
   return data;
 }
 
-// -------------------------------------------------------------------------------------------------------------- CIFAR-10
+// ------------------------------------------------------------------------------------------------------------ CIFAR-10
 
 /// Records of 3073 bytes: the label, then 32 x 32 pixels' red, green and blue.
 labelled_images read_cifar10_files(const std::vector<path>& files) {
@@ -380,7 +322,7 @@ image_data read_cifar10(const std::string& folder, int size) {
           cifar10_classes(path(folder) / "batches.meta.txt")};
 }
 
-// ---------------------------------------------------------------------------------------------------- The user's pictures
+// ------------------------------------------------------------------------------------------------- The user's pictures
 
 bool is_picture(const path& file) {
   std::string ending = file.extension();
@@ -389,8 +331,8 @@ bool is_picture(const path& file) {
   return !hidden && (ending == ".png" || ending == ".jpg" || ending == ".jpeg");
 }
 
-/// All PNG and JPEG files below the folder, sorted by path. The sub-folder of the first level is the class; files beside
-/// the sub-folders are one more.
+/// All PNG and JPEG files below the folder, sorted by path. The sub-folder of the first level is the class; files
+/// beside the sub-folders are one more.
 image_data read_folder(const std::string& folder, int size) {
   check_size("folder", size, 4, 512);
   check_folder("folder", folder, "PNG and JPEG pictures");

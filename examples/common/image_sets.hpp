@@ -24,8 +24,7 @@ inline const std::vector<std::string> image_data_names = {"fashion-mnist", "phot
 
 /// Reads a set of images; the same files give the same tensors on every machine.
 ///
-/// Of CIFAR-10, Fashion-MNIST and photographs the test pictures are others than the training pictures, of the same kind;
-/// of emoji and folders every tenth picture is for testing. A folder of fewer than 20 is tested with what it trains with.
+/// Of emoji and folders every tenth picture is for testing; with fewer than 20 in a folder, all are for both.
 ///
 /// @param name    "fashion-mnist" (grey), "photographs", "emoji", "cifar10" or "folder" (all in colour, C = 3).
 /// @param folder  where the files are. "": where Debian's packages put them; for photographs and emoji, another folder

@@ -1,70 +1,82 @@
 #include "pictures.hpp"
 
-#define STB_IMAGE_IMPLEMENTATION
-#define STB_IMAGE_STATIC
-#define STBI_ONLY_JPEG
-#define STBI_ONLY_PNG
-#define STBI_NO_STDIO
-#define STBI_NO_SIMD  // so that a JPEG file gives the same pixels on every processor
-#define STBI_MAX_DIMENSIONS 16384
-#include <stb/stb_image.h>
+#include <png.h>
+#include <turbojpeg.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <stdexcept>
+#include <string_view>
 
 namespace examples {
 
 namespace {
 
-// -------------------------------------------------------------------------------------------------------------- Reading
+// ------------------------------------------------------------------------------------------------------------- Reading
 
-/// A file in memory, as stb_image reads it. That goes on with zeros where a JPEG file ends too soon: noticed here.
-struct reader {
-  std::vector<char> bytes;
-  std::size_t position = 0;
-  bool ended_too_soon = false;
+constexpr int largest_side = 16'384;  // a few changed bytes must not ask for all memory
 
-  std::size_t left() const { return bytes.size() - position; }
+[[noreturn]] void refuse(const std::string& file, const std::string& reason) {
+  throw std::runtime_error("needs a whole PNG or JPEG picture, got " + file + " (" + reason + ")");
+}
 
-  static int read(void* user, char* to, int count) {
-    reader& self = *static_cast<reader*>(user);
-    const std::size_t given = std::min(self.left(), static_cast<std::size_t>(count));
-    if (given == 0 && count > 0) self.ended_too_soon = true;
-    std::copy_n(self.bytes.begin() + static_cast<std::ptrdiff_t>(self.position), given, to);
-    self.position += given;
-    return static_cast<int>(given);
-  }
-  static void skip(void* user, int count) {  // stb_image also takes bytes back
-    reader& self = *static_cast<reader*>(user);
-    if (count < 0) {
-      self.position -= std::min(self.position, static_cast<std::size_t>(-static_cast<std::int64_t>(count)));
-    } else {
-      self.ended_too_soon |= static_cast<std::size_t>(count) > self.left();
-      self.position += std::min(self.left(), static_cast<std::size_t>(count));
-    }
-  }
-  static int at_end(void* user) { return static_cast<reader*>(user)->left() == 0; }
-};
+void check_sides(const std::string& file, std::int64_t width, std::int64_t height) {
+  if (width >= 1 && height >= 1 && width <= largest_side && height <= largest_side) return;
+  refuse(file, "of " + std::to_string(width) + "x" + std::to_string(height) + " pixels");
+}
 
-/// Pixels of 1 (grey), 2 (grey, alpha), 3 (colours) or 4 (colours, alpha) channels as colours over white.
-std::vector<std::uint8_t> opaque_rgb(const stbi_uc* values, std::size_t pixels, int channels) {
-  if (channels == 3) return {values, values + 3 * pixels};
+std::size_t values(std::int64_t width, std::int64_t height, int channels) {
+  return static_cast<std::size_t>(width * height * channels);
+}
+
+/// (N, 4) -> (N, 3), over white.
+std::vector<std::uint8_t> opaque(const std::vector<std::uint8_t>& rgba) {
   std::vector<std::uint8_t> rgb;
-  rgb.reserve(3 * pixels);
-  for (const stbi_uc* pixel = values; pixels > 0; --pixels, pixel += channels) {
-    const int alpha = channels == 1 ? 255 : pixel[channels - 1];
-    for (int c = 0; c < 3; ++c) {
-      const int value = pixel[channels == 4 ? c : 0];
-      rgb.push_back(static_cast<std::uint8_t>((value * alpha + 255 * (255 - alpha) + 127) / 255));
+  rgb.reserve(rgba.size() / 4 * 3);
+  for (std::size_t i = 0; i < rgba.size(); i += 4) {
+    const int alpha = rgba[i + 3];
+    for (std::size_t c = 0; c < 3; ++c) {
+      rgb.push_back(static_cast<std::uint8_t>((rgba[i + c] * alpha + 255 * (255 - alpha) + 127) / 255));
     }
   }
   return rgb;
 }
 
-// ------------------------------------------------------------------------------------------------------------- Resizing
+picture read_png(const std::string& file, const std::vector<char>& bytes) {
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  const std::unique_ptr<png_image, void (*)(png_image*)> owner(&image, png_image_free);
+  if (!png_image_begin_read_from_memory(&image, bytes.data(), bytes.size())) refuse(file, image.message);
+  check_sides(file, image.width, image.height);
+  const bool transparent = (image.format & PNG_FORMAT_FLAG_ALPHA) != 0;
+  image.format = transparent ? PNG_FORMAT_RGBA : PNG_FORMAT_RGB;
+  std::vector<std::uint8_t> pixels(values(image.width, image.height, transparent ? 4 : 3));
+  if (!png_image_finish_read(&image, nullptr, pixels.data(), 0, nullptr)) refuse(file, image.message);
+  return {static_cast<int>(image.width), static_cast<int>(image.height), transparent ? opaque(pixels) : pixels};
+}
+
+/// Warnings count as errors: libjpeg-turbo warns where the file ends too soon or some of it cannot be decoded.
+picture read_jpeg(const std::string& file, const std::vector<char>& bytes) {
+  const std::unique_ptr<void, int (*)(tjhandle)> decoder(tjInitDecompress(), tjDestroy);
+  if (!decoder) throw std::runtime_error("libjpeg-turbo cannot be started");
+  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
+  picture result;
+  int subsampling = 0, colours = 0;
+  if (tjDecompressHeader3(decoder.get(), data, bytes.size(), &result.width, &result.height, &subsampling, &colours)) {
+    refuse(file, tjGetErrorStr2(decoder.get()));
+  }
+  check_sides(file, result.width, result.height);
+  result.rgb.resize(values(result.width, result.height, 3));
+  if (tjDecompress2(decoder.get(), data, bytes.size(), result.rgb.data(), result.width, 0, result.height, TJPF_RGB,
+                    TJFLAG_ACCURATEDCT)) {  // the transform that is the same on every processor
+    refuse(file, tjGetErrorStr2(decoder.get()));
+  }
+  return result;
+}
+
+// ------------------------------------------------------------------------------------------------------------ Resizing
 
 /// A pixel of the new axis: the sum of weights[k] * old[first + k], over the axis' total.
 struct weighted_pixels {
@@ -122,17 +134,11 @@ std::vector<char> file_bytes(const std::string& file) {
 }
 
 picture read_picture(const std::string& file) {
-  reader source{file_bytes(file)};
-  const stbi_io_callbacks callbacks{reader::read, reader::skip, reader::at_end};
-  int width = 0, height = 0, channels = 0;
-  const std::unique_ptr<stbi_uc, void (*)(void*)> values(
-      stbi_load_from_callbacks(&callbacks, &source, &width, &height, &channels, 0), stbi_image_free);
-  if (!values || source.ended_too_soon) {
-    throw std::runtime_error("needs a whole PNG or JPEG picture, got " + file + " (" +
-                             (values ? "it ends too soon" : stbi_failure_reason()) + ")");
-  }
-  const std::size_t pixels = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
-  return {width, height, opaque_rgb(values.get(), pixels, channels)};
+  const std::vector<char> bytes = file_bytes(file);
+  const std::string_view start(bytes.data(), std::min<std::size_t>(bytes.size(), 8));
+  if (start == "\x89PNG\r\n\x1a\n") return read_png(file, bytes);
+  if (start.substr(0, 2) == "\xff\xd8") return read_jpeg(file, bytes);
+  refuse(file, "it starts like neither");
 }
 
 picture resized(const picture& from, const rectangle& part, int width, int height) {
