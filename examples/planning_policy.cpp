@@ -10,12 +10,12 @@
 #include "common/networks.hpp"
 #include "common/options.hpp"
 #include "common/report.hpp"
+#include "common/training.hpp"
 
 #include <immiscible/torch.hpp>
 
 #include <ATen/Parallel.h>
 #include <torch/nn/functional/loss.h>
-#include <torch/optim/adam.h>
 
 #include <algorithm>
 #include <array>
@@ -172,47 +172,28 @@ double success_rate(residual_mlp& policy, const demonstrations& data, const exam
 
 // ------------------------------------------------------------------------------------------------------------ Training
 
-run train(const trainer_options& options, const demonstrations& data, const examination& exam,
-          const std::string& pairing, int seed, progress_bar& progress) {
-  const auto policy = make_network<residual_mlp>(static_cast<std::uint64_t>(seed), path_size, 4, 128, 3);
-  moving_average<residual_mlp> average(*policy, 0.99);
-  torch::optim::Adam optimizer(policy->parameters(), torch::optim::AdamOptions(3e-3));
-  batch_order order(data.paths.size(0), options.batch, static_cast<std::uint64_t>(seed));
-  at::Generator times = generator_of(static_cast<std::uint64_t>(seed) + 1'000'000);
+run train(const job& j, const demonstrations& data, const examination& exam) {
+  training<residual_mlp> training(j, make_network<residual_mlp>(j.key(), path_size, 4, 128, 3), {3e-3, 0.99, 1.2});
+  batch_order order(data.paths.size(0), j.options.batch, j.key(), training.step());
+  immiscible::torch_noise_matcher match({j.key(), j.how.assign, j.first_paired_step()});
+  const auto quality = [&](int euler_steps) { return success_rate(training.average(), data, exam, euler_steps); };
 
-  immiscible::torch_noise_matcher match(
-      {static_cast<std::uint64_t>(seed), pairing_options(pairing, options.candidates)});
-
-  run result;
-  stopwatch clock;
-  for (int step = 1; step <= options.steps; ++step) {
-    clock.start();
+  while (training.begin_step()) {
     const Tensor rows = order.next();
-    const Tensor paths = data.paths.index_select(0, rows);                      // (B, 16)
-    const Tensor noise = match(paths, static_cast<std::uint64_t>(step)).noise;  // all that differs between the runs
-
-    const Tensor t = draw_times(paths.size(0), times);
-    const Tensor velocity = policy->forward(point_on_line(noise, paths, t), t, data.conditions.index_select(0, rows));
-    optimizer.zero_grad();
-    torch::nn::functional::mse_loss(velocity, paths - noise).backward();
-    optimizer.step();
-    average.update();
-    clock.stop();
-
-    progress.advance();
-    if (is_evaluation_step(step, options.steps, options.evaluations)) {
-      const int euler_steps = options.euler_steps.front();
-      result.curve.push_back(
-          {step, clock.seconds(), euler_steps, success_rate(average.network(), data, exam, euler_steps)});
-    }
+    const Tensor paths = data.paths.index_select(0, rows);                                     // (B, 16)
+    const Tensor noise = match(paths, static_cast<std::uint64_t>(training.step()) + 1).noise;  // all that differs
+    const Tensor t = draw_times(paths.size(0), training.random());
+    const Tensor velocity =
+        training.network().forward(point_on_line(noise, paths, t), t, data.conditions.index_select(0, rows));
+    training.end_step(torch::nn::functional::mse_loss(velocity, paths - noise));
+    if (training.is_evaluation_due()) training.record(quality(j.options.sampler_steps.front()));
   }
-  for (const int euler_steps : options.euler_steps) {
-    result.finals.push_back(
-        {options.steps, clock.seconds(), euler_steps, success_rate(average.network(), data, exam, euler_steps)});
+  if (!training.is_finished()) {
+    std::vector<double> rates;
+    for (const int euler_steps : j.options.sampler_steps) rates.push_back(quality(euler_steps));
+    training.finish(rates, {}, plan(training.average(), data, shown_tasks(), j.options.sampler_steps.front()));
   }
-  const Tensor paths = plan(average.network(), data, shown_tasks(), options.euler_steps.front());
-  result.samples.assign(paths.data_ptr<float>(), paths.data_ptr<float>() + paths.numel());
-  return result;
+  return training.result();
 }
 
 // -------------------------------------------------------------------------------------------------------------- Report
@@ -224,7 +205,7 @@ bool draw_paths(const std::string& file, const trainer_options& options, const c
   std::ostringstream script;
   script
       << picture_header(file, 1200, static_cast<int>(60 + 270 * rows)) << "set multiplot layout " << rows
-      << ",3 title 'Paths at " << options.euler_steps.front()
+      << ",3 title 'Paths at " << options.sampler_steps.front()
       << " Euler steps, from the same start noise (red: runs into the disc or misses its ends)' font 'DejaVu Sans,15'\n"
       << "unset key; unset tics; unset grid; unset border\nset xrange [-1.12:1.12]; set yrange [-0.62:0.62]\n"
       << "set size ratio -1\n";
@@ -255,18 +236,17 @@ bool draw_paths(const std::string& file, const trainer_options& options, const c
 }
 
 void compare(trainer_options options) {
-  if (options.steps == 0) options.steps = 2400;
+  if (options.steps == 0) options.steps = options.smoke ? 100 : 2400;
   if (options.batch == 0) options.batch = 128;
   const demonstrations data = draw_demonstrations(5000);
   const examination exam = draw_examination();
   const auto one_core_each = [] { at::set_num_threads(1); };
   const comparison result(options, {"success rate", /*higher is better*/ true, 3},
-                          run_all(options, one_core_each, [&](const std::string& pairing, int seed, progress_bar& bar) {
-                            return train(options, data, exam, pairing, seed, bar);
-                          }));
+                          run_all(options, one_core_each, [&](const job& j) { return train(j, data, exam); }));
   result.print(std::cout);
   result.write_csv(options.out + "/runs.csv");
-  std::cout << "\nWritten: " << options.out << "/runs.csv";
+  result.write_json(options.out + "/report.json");
+  std::cout << "\nWritten: " << options.out << "/runs.csv, report.json";
   if (result.draw_curves(options.out + "/curve.png", "Planning policy: success rate of 4,000 new tasks") &&
       draw_paths(options.out + "/paths.png", options, result)) {
     std::cout << ", curve.png, paths.png";
@@ -278,7 +258,7 @@ void compare(trainer_options options) {
 
 int main(int argc, char** argv) {
   trainer_options options;
-  options.euler_steps = {4, 2, 10};
+  options.sampler_steps = {4, 2, 10};
   options.out = "results/planning_policy";
   return run_program("planning_policy",
                      "Trains a planning policy with and without pairing of the noise and compares them.", argc, argv,

@@ -21,24 +21,33 @@ namespace examples {
 struct measurement {
   int step = 0;
   double seconds = 0;  ///< core seconds of training until then, drawing and pairing of the noise included
-  int euler_steps = 0;
+  int sampler_steps = 0;
   double quality = 0;
+};
+
+/// Another figure of a run after its last step, such as {"recall", 0.4}.
+struct named_value {
+  std::string name;
+  double value = 0;
 };
 
 /// One training from start to end.
 struct run {
   std::string pairing;
   int seed = 0;
-  std::vector<measurement> curve;   ///< at the first number of Euler steps, through the training
-  std::vector<measurement> finals;  ///< after the last step, at every number of Euler steps
-  double cross_check = 0;           ///< after the last step, by another measure, at the first number of Euler steps
-  std::vector<float> samples;       ///< for the pictures
-  double noise_share = 0;           ///< of the time of the training steps, by the clock: the wait for matched noise
+  std::vector<measurement> curve;   ///< at the first number of sampler steps, through the training
+  std::vector<measurement> finals;  ///< after the last step, at every number of sampler steps
+  std::vector<named_value>
+      others;                  ///< after the last step, at the first number of sampler steps: the same of every run
+  std::vector<float> samples;  ///< for the pictures
+  double noise_share = 0;      ///< of the time of the training steps, by the clock: the wait for matched noise
+  double loss = 0;             ///< mean over the last tenth of the steps; not to be compared between pairings
 };
 
 /// Counts the processor time of the calling thread while it runs: what other programs do meanwhile does not matter.
 class stopwatch {
  public:
+  explicit stopwatch(double seconds = 0) : seconds_(seconds) {}
   void start() { started_ = now(); }
   void stop() { seconds_ += now() - started_; }
   double seconds() const { return seconds_; }
@@ -49,19 +58,20 @@ class stopwatch {
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
   }
-  double started_ = 0, seconds_ = 0;
+  double started_ = 0, seconds_;
 };
 
 /// Adds up time by the clock.
 class wall_clock {
  public:
+  explicit wall_clock(double seconds = 0) : seconds_(seconds) {}
   void start() { started_ = std::chrono::steady_clock::now(); }
   void stop() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count(); }
   double seconds() const { return seconds_; }
 
  private:
   std::chrono::steady_clock::time_point started_;
-  double seconds_ = 0;
+  double seconds_;
 };
 
 /// True after the steps at which the curve has a point: `evaluations` of them, evenly spread, the last step among them.
@@ -69,7 +79,19 @@ inline bool is_evaluation_step(int step, int steps, int evaluations) {
   return static_cast<long>(step) * evaluations / steps != static_cast<long>(step - 1) * evaluations / steps;
 }
 
-/// Calls train(pairing, seed, progress) -> run for every pairing and seed, `jobs` at once, each in a thread of its own.
+/// One run that is to be made.
+struct job {
+  const trainer_options& options;
+  pairing how;
+  int seed;
+  progress_bar& progress;  ///< of all runs together
+
+  std::uint64_t key() const { return static_cast<std::uint64_t>(seed); }
+  /// Steps count from 1; those before it get plain noise.
+  std::uint64_t first_paired_step() const { return static_cast<std::uint64_t>(how.warm_up * options.steps) + 1; }
+};
+
+/// Calls train(job) -> run for every pairing and seed, `options.jobs` at once, each in a thread of its own.
 ///
 /// @param prepare_thread  called first in each thread.
 /// @return                the runs, pairing by pairing, seed by seed: the same for any number of jobs, seconds apart.
@@ -84,12 +106,14 @@ std::vector<run> run_all(const trainer_options& options, PrepareThread prepare_t
   const auto work = [&] {
     try {
       prepare_thread();
-      for (std::size_t job = next++; job < count; job = next++) {  // pairings of one seed run side by side
-        const std::size_t pairing = job % pairings, seed = job / pairings;
+      for (std::size_t i = next++; i < count; i = next++) {  // pairings of one seed run side by side
+        const std::size_t pairing = i % pairings, seed = i / pairings;
+        const job job{options, read_pairing(options.pairings[pairing], options), options.seed + static_cast<int>(seed),
+                      progress};
         run& result = runs[pairing * static_cast<std::size_t>(options.seeds) + seed];
-        result = train(options.pairings[pairing], static_cast<int>(seed), progress);
-        result.pairing = options.pairings[pairing];
-        result.seed = static_cast<int>(seed);
+        result = train(job);
+        result.pairing = job.how.name;
+        result.seed = job.seed;
       }
     } catch (...) {
       const std::lock_guard<std::mutex> lock(failure_mutex);

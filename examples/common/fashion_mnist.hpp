@@ -58,15 +58,4 @@ inline labelled_images read_fashion_mnist(const std::string& folder, const std::
   return data;
 }
 
-/// The scale that networks train on: the mean picture removed, standard deviation 1 over all values; and back.
-struct pixel_scale {
-  at::Tensor mean;  // (1, S, S)
-  double deviation = 1;
-
-  explicit pixel_scale(const at::Tensor& images)
-      : mean(images.mean(0)), deviation((images - mean).square().mean().sqrt().item<double>()) {}
-  at::Tensor scaled(const at::Tensor& images) const { return (images - mean) / deviation; }
-  at::Tensor pixels(const at::Tensor& samples) const { return (samples * deviation + mean).clamp(0, 1); }
-};
-
 }  // namespace examples

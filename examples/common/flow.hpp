@@ -22,8 +22,11 @@ inline torch::Tensor draw_times(std::int64_t count, at::Generator& generator) {
 /// Reads the data set in a new random order each time it has been through it; the last incomplete batch is left out.
 class batch_order {
  public:
-  batch_order(std::int64_t count, std::int64_t batch, std::uint64_t seed)
-      : count_(count), batch_(std::min(batch, count)), generator_(generator_of(seed)) {}
+  /// @param left_out  batches that an earlier program has had.
+  batch_order(std::int64_t count, std::int64_t batch, std::uint64_t seed, int left_out = 0)
+      : count_(count), batch_(std::min(batch, count)), generator_(generator_of(seed)) {
+    for (int i = 0; i < left_out; ++i) next();
+  }
 
   /// The samples of the next batch, (B) int64.
   torch::Tensor next() {

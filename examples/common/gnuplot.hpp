@@ -23,13 +23,14 @@ inline std::string picture_header(const std::string& file, int width, int height
          "set grid lc rgb '#dddddd' lt 1 lw 0.5\nset key textcolor rgb '#222222' opaque box lc rgb '#dddddd'\n";
 }
 
-/// The colour of a pairing in every picture.
-inline const char* colour_of(const std::string& pairing) {
+/// The colour of a pairing in every picture; those without a colour of their own are told apart by their place in the list.
+inline const char* colour_of(const std::string& pairing, std::size_t place = 0) {
   if (pairing == "none") return "#7f7f7f";
   if (pairing == "exact") return "#d1495b";
   if (pairing == "auction") return "#2e86ab";
   if (pairing == "greedy") return "#3a9d5d";
-  return "#c98a1b";
+  constexpr const char* others[] = {"#c98a1b", "#6a4c93", "#1b998b", "#e07a9b", "#4f6d7a"};
+  return others[place % 5];
 }
 
 /// Runs a gnuplot script.

@@ -106,37 +106,43 @@ class residual_block : public torch::nn::Cloneable<residual_block> {
   torch::nn::Linear time_{nullptr};
 };
 
-/// A UNet for pictures of 28x28: four pixels become channels (4 x 14 x 14), one level further down (7 x 7), and back.
+/// Size of a small_unet.
+struct unet_settings {
+  std::int64_t channels = 1;  ///< of the pictures
+  std::int64_t width = 24;    ///< channels of the fine level; the coarse one has twice as many
+};
+
+/// A UNet for small pictures: four pixels become channels (28x28 -> 4 x 14 x 14), one level further down, and back.
 class small_unet : public torch::nn::Cloneable<small_unet> {
  public:
-  explicit small_unet(std::int64_t channels) : channels_(channels) { reset(); }
+  explicit small_unet(const unet_settings& settings) : settings_(settings) { reset(); }
 
   void reset() override {
     using convolution = torch::nn::Conv2dOptions;
-    const std::int64_t c = channels_, time_size = 4 * channels_;
+    const std::int64_t c = settings_.width, time_size = 4 * c, pixels = 4 * settings_.channels;
     time_ = register_module("time", torch::nn::Linear(8, time_size));
-    in_ = register_module("in", torch::nn::Conv2d(convolution(4, c, 3).padding(1)));
+    in_ = register_module("in", torch::nn::Conv2d(convolution(pixels, c, 3).padding(1)));
     before_ = register_module("before", std::make_shared<residual_block>(c, time_size));
     down_ = register_module("down", torch::nn::Conv2d(convolution(c, 2 * c, 3).stride(2).padding(1)));
     middle_ = register_module("middle", std::make_shared<residual_block>(2 * c, time_size));
     up_ = register_module("up", torch::nn::Conv2d(convolution(2 * c, c, 3).padding(1)));
     after_ = register_module("after", std::make_shared<residual_block>(c, time_size));
     out_norm_ = register_module("out_norm", torch::nn::GroupNorm(torch::nn::GroupNormOptions(4, c)));
-    out_ = register_module("out", torch::nn::Conv2d(convolution(c, 4, 3).padding(1)));
+    out_ = register_module("out", torch::nn::Conv2d(convolution(c, pixels, 3).padding(1)));
   }
 
-  /// x (B, 1, 28, 28), t (B) -> velocity (B, 1, 28, 28)
+  /// x (B, C, S, S) with S a multiple of 4, t (B) -> (B, C, S, S)
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& t) {
     const torch::Tensor time = torch::silu(time_(time_features(t)));                    // (B, 4 c)
-    const torch::Tensor fine = before_->forward(in_(at::pixel_unshuffle(x, 2)), time);  // (B, c, 14, 14)
-    const torch::Tensor coarse = middle_->forward(down_(fine), time);                   // (B, 2 c, 7, 7)
-    const torch::Tensor risen = up_(at::upsample_nearest2d(coarse, {14, 14}));          // (B, c, 14, 14)
+    const torch::Tensor fine = before_->forward(in_(at::pixel_unshuffle(x, 2)), time);  // (B, c, S/2, S/2)
+    const torch::Tensor coarse = middle_->forward(down_(fine), time);                   // (B, 2 c, S/4, S/4)
+    const torch::Tensor risen = up_(at::upsample_nearest2d(coarse, {fine.size(2), fine.size(3)}));
     const torch::Tensor h = after_->forward(fine + risen, time);
     return at::pixel_shuffle(out_(torch::silu(out_norm_(h))), 2);
   }
 
  private:
-  std::int64_t channels_;
+  unet_settings settings_;
   torch::nn::Linear time_{nullptr};
   torch::nn::Conv2d in_{nullptr}, down_{nullptr}, up_{nullptr}, out_{nullptr};
   std::shared_ptr<residual_block> before_, middle_, after_;
@@ -153,18 +159,23 @@ class moving_average {
   /// After every step of the optimizer.
   void update() {
     const torch::NoGradGuard no_gradients;
-    const double weight = 1 - std::min(decay_, (1.0 + updates_) / (10.0 + updates_));  // short memory at first
+    const double weight = 1 - std::min(decay_, (1.0 + static_cast<double>(updates_)) /
+                                                   (10.0 + static_cast<double>(updates_)));  // short memory at first
     ++updates_;
     for (std::size_t i = 0; i < to_.size(); ++i) to_[i].lerp_(from_[i], weight);
   }
 
   Network& network() { return *network_; }
 
+  /// How many there were; for checkpoints.
+  std::int64_t updates() const { return updates_; }
+  void set_updates(std::int64_t count) { updates_ = count; }
+
  private:
   std::shared_ptr<Network> network_;
   std::vector<torch::Tensor> from_, to_;
   double decay_;
-  long updates_ = 0;
+  std::int64_t updates_ = 0;
 };
 
 }  // namespace examples

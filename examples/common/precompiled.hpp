@@ -12,3 +12,4 @@
 #include <torch/optim/adam.h>
 #include <torch/serialize.h>
 #include <torch/types.h>
+#include <nlohmann/json.hpp>

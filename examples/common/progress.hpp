@@ -24,6 +24,12 @@ class progress_bar {
     if (shown_) std::fprintf(stderr, "%s: %ld %s in %.0f s\n", label_.c_str(), done_, unit_.c_str(), seconds());
   }
 
+  /// Work that was done before this program began: it counts neither as done nor as left.
+  void leave_out(long count) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    total_ -= count;
+  }
+
   void advance(long by = 1) {
     const std::lock_guard<std::mutex> lock(mutex_);
     done_ += by;
@@ -39,7 +45,7 @@ class progress_bar {
 
   void show(double now) const {
     constexpr int width = 30;
-    const double part = static_cast<double>(done_) / static_cast<double>(total_);
+    const double part = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1;
     const double rate = static_cast<double>(done_) / now;
     std::string bar;
     for (int i = 0; i < width; ++i) bar += i < part * width ? "█" : "░";

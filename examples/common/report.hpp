@@ -1,4 +1,4 @@
-// What a comparison of pairings shows: one table, a CSV file, a picture of the curves.
+// What a comparison of pairings shows: tables, a CSV and a JSON file, a picture of the curves.
 #pragma once
 
 #include "experiment.hpp"
@@ -15,7 +15,7 @@ struct metric {
   std::string name;
   bool higher_is_better = true;
   int digits = 3;
-  std::string cross_check = {};  ///< name of `run::cross_check`, smaller is better; empty: none
+  std::string sampler = "Euler";  ///< whose steps are counted
   bool better(double a, double b) const { return higher_is_better ? a > b : a < b; }
 };
 
@@ -39,15 +39,24 @@ class comparison {
     }
   }
 
-  /// The table: quality at equal steps; steps and core seconds to the baseline's final quality; where there is no gain.
+  /// The tables: quality at equal steps; steps and core seconds to the baseline's final quality; the other figures; where
+  /// there is no gain.
   void print(std::ostream& out) const;
   /// Every measurement of every run.
   void write_csv(const std::string& file) const;
+  /// The options, and of every pairing its figures over the seeds, as the tables show them.
+  void write_json(const std::string& file) const;
   /// Mean and band over the seeds against steps and against core seconds; nothing without gnuplot.
   bool draw_curves(const std::string& file, const std::string& title) const;
 
   /// The run of this pairing with the first seed.
   const run& first_run(const std::string& pairing) const { return *runs_of(pairing).front(); }
+  /// Indices into the options' sampler_steps, fewest first.
+  std::vector<std::size_t> by_sampler_steps() const;
+  /// "4 Euler steps"
+  std::string sampler_text(int steps) const {
+    return std::to_string(steps) + " " + metric_.sampler + (steps == 1 ? " step" : " steps");
+  }
 
  private:
   struct point {
@@ -67,10 +76,11 @@ class comparison {
     return found;
   }
   std::vector<point> mean_curve(const std::string& pairing) const;
-  spread final_quality(const std::string& pairing, std::size_t euler_index) const;
+  spread final_quality(const std::string& pairing, std::size_t sampler_index) const;
   std::optional<reached> reach_target(const std::string& pairing) const;
-  std::vector<std::size_t> by_euler_steps() const;  // indices into euler_steps, fewest steps first
   std::vector<std::string> table_row(const std::string& pairing) const;
+  std::vector<spread> others(const std::string& pairing) const;
+  void print_others(std::ostream& out) const;
   void print_wait_for_noise(std::ostream& out) const;
   void print_gain_over_whole_run(std::ostream& out) const;
   void print_cases_without_gain(std::ostream& out) const;
@@ -81,7 +91,7 @@ class comparison {
   trainer_options options_;
   metric metric_;
   std::vector<run> runs_;
-  std::optional<double> target_;  // the baseline's final quality at the first number of Euler steps
+  std::optional<double> target_;  // the baseline's final quality at the first number of sampler steps
 };
 
 }  // namespace examples

@@ -1,0 +1,80 @@
+#include "checkpoint.hpp"
+
+#include <zlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+namespace examples {
+
+namespace {
+
+constexpr const char* kind = "checkpoint of an immiscible example";
+
+std::uint32_t checksum(const std::string& text) {
+  return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size()));
+}
+
+}  // namespace
+
+void checkpoint::write(const std::string& file) const {
+  const std::string text = description.dump();
+  const nlohmann::json head = {{"kind", kind},
+                               {"version", 1},
+                               {"archive_bytes", archive.size()},
+                               {"archive_checksum", checksum(archive)},
+                               {"description_checksum", checksum(text)},
+                               {"description", description}};
+  const std::string part = file + ".part";
+  {
+    std::ofstream out(part, std::ios::binary);
+    out << head.dump() << '\n' << archive;
+    out.close();
+    if (!out) throw std::runtime_error("cannot write " + part);
+  }
+  std::filesystem::rename(part, file);
+}
+
+checkpoint checkpoint::read(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string line;
+  if (!in || !std::getline(in, line)) throw std::runtime_error("needs a checkpoint, cannot read " + file);
+  const auto fail = [&](const std::string& why) {
+    throw std::runtime_error("needs a whole checkpoint, got " + file + ", which " + why +
+                             ": delete it to start that run again");
+  };
+  const nlohmann::json head = nlohmann::json::parse(line, nullptr, /*throws*/ false);
+  if (!head.is_object() || head.value("kind", "") != kind) fail("is none, or damaged in its first line");
+  if (head.value("version", 0) != 1) fail("has another version");
+  checkpoint result;
+  try {
+    result.description = head.at("description");
+    if (checksum(result.description.dump()) != head.at("description_checksum")) fail("is damaged in its first line");
+    std::ostringstream rest;
+    rest << in.rdbuf();
+    result.archive = rest.str();
+    if (result.archive.size() != head.at("archive_bytes") || checksum(result.archive) != head.at("archive_checksum")) {
+      fail("is damaged or ends too soon");
+    }
+  } catch (const nlohmann::json::exception&) {
+    fail("is damaged in its first line");
+  }
+  return result;
+}
+
+std::string archive_bytes(torch::serialize::OutputArchive& archive) {
+  std::ostringstream out;
+  archive.save_to(out);
+  return out.str();
+}
+
+torch::serialize::InputArchive read_archive(const std::string& bytes) {
+  std::istringstream in(bytes);
+  torch::serialize::InputArchive archive;
+  archive.load_from(in);
+  return archive;
+}
+
+}  // namespace examples
