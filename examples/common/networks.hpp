@@ -55,12 +55,12 @@ class residual_mlp : public torch::nn::Cloneable<residual_mlp> {
   }
 
   void reset() override {
-    in_ = register_module("in", torch::nn::Linear(size_ + 8 + condition_size_, width_));
+    in_ = register_module("input", torch::nn::Linear(size_ + 8 + condition_size_, width_));
     blocks_.clear();
     for (int i = 0; i < depth_; ++i) {
       blocks_.push_back(register_module("block" + std::to_string(i), torch::nn::Linear(width_, width_)));
     }
-    out_ = register_module("out", torch::nn::Linear(width_, size_));
+    out_ = register_module("output", torch::nn::Linear(width_, size_));
   }
 
   /// x (B, size), t (B), condition (B, condition_size) or none -> velocity (B, size)
@@ -121,14 +121,14 @@ class small_unet : public torch::nn::Cloneable<small_unet> {
     using convolution = torch::nn::Conv2dOptions;
     const std::int64_t c = settings_.width, time_size = 4 * c, pixels = 4 * settings_.channels;
     time_ = register_module("time", torch::nn::Linear(8, time_size));
-    in_ = register_module("in", torch::nn::Conv2d(convolution(pixels, c, 3).padding(1)));
+    in_ = register_module("input", torch::nn::Conv2d(convolution(pixels, c, 3).padding(1)));
     before_ = register_module("before", std::make_shared<residual_block>(c, time_size));
     down_ = register_module("down", torch::nn::Conv2d(convolution(c, 2 * c, 3).stride(2).padding(1)));
     middle_ = register_module("middle", std::make_shared<residual_block>(2 * c, time_size));
     up_ = register_module("up", torch::nn::Conv2d(convolution(2 * c, c, 3).padding(1)));
     after_ = register_module("after", std::make_shared<residual_block>(c, time_size));
     out_norm_ = register_module("out_norm", torch::nn::GroupNorm(torch::nn::GroupNormOptions(4, c)));
-    out_ = register_module("out", torch::nn::Conv2d(convolution(c, pixels, 3).padding(1)));
+    out_ = register_module("output", torch::nn::Conv2d(convolution(c, pixels, 3).padding(1)));
   }
 
   /// x (B, C, S, S) with S a multiple of 4, t (B) -> (B, C, S, S)

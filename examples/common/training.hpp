@@ -42,6 +42,24 @@ inline std::string checkpoint_file(const job& j) {
   return j.options.out + "/checkpoints/" + name + "-seed" + std::to_string(j.seed) + ".pt";
 }
 
+/// Reads the judged weights of a run, its moving average, into a network of the same structure.
+///
+/// @return  the checkpoint's description: "program", "pairing", "seed", "step", "settings", ...
+/// @throws std::runtime_error  no such file, damaged, or the weights of another structure.
+template <class Network>
+nlohmann::json read_average(const std::string& file, Network& network) {
+  const checkpoint saved = checkpoint::read(file);
+  torch::serialize::InputArchive archive = read_archive(saved.archive), average;
+  archive.read("average", average);
+  try {
+    network.load(average);
+  } catch (const c10::Error& error) {
+    throw std::runtime_error("needs the weights of another network than those in " + file + ": " +
+                             error.what_without_backtrace());
+  }
+  return saved.description;
+}
+
 /// One run on its way. Goes on from its checkpoint where `--resume` says so; a resumed run ends with the bits of one that was
 /// never interrupted, its times apart.
 ///
@@ -69,6 +87,11 @@ class training {
   Network& average() { return average_.network(); }
   /// Random numbers for the steps, the same for every pairing.
   at::Generator& random() { return random_; }
+
+  /// Changes the rate from this step on; a trainer with a schedule sets it before every step.
+  void set_learning_rate(double rate) {
+    for (torch::optim::OptimizerParamGroup& group : optimizer_.param_groups()) group.options().set_lr(rate);
+  }
 
   /// Starts the clock of the next step; false after the last.
   bool begin_step() {
