@@ -6,7 +6,7 @@
 // each picture of the batch gets.
 #include "common/flow.hpp"
 #include "common/image_studio.hpp"
-#include "common/matched_images.hpp"
+#include "common/matched_samples.hpp"
 #include "common/networks.hpp"
 #include "common/options.hpp"
 #include "common/report.hpp"
@@ -51,17 +51,16 @@ template <class Network>
 run train(const job& j, const image_studio& s, std::shared_ptr<Network> network) {
   const set_up setting = set_up_for(j.options);
   training<Network> training(j, std::move(network), {setting.learning_rate, 0.995, setting.smoke_loss});
-  matched_images batches(j, s.images, s.source.train.labels, training.step());  // all that differs between the runs
-  const double image_scale = j.options.image_scale * j.how.image_scale;
+  matched_samples batches(j, s.images, s.source.train.labels, training.step());  // all that differs between the runs
   const auto generate = [&](const Tensor& start, int steps) {
-    return sample(training.average(), s, image_scale, start, steps);
+    return sample(training.average(), s, j.sample_scale(), start, steps);
   };
 
   while (training.begin_step()) {
-    const noisy_batch batch = training.wait_for([&] { return batches.next(); });
-    const Tensor t = draw_times(batch.images.size(0), training.random());
-    const Tensor velocity = training.network().forward(point_on_line(batch.noise, batch.images, t), t);
-    training.end_step(torch::nn::functional::mse_loss(velocity, batch.images - batch.noise));
+    const matched_batch batch = training.wait_for([&] { return batches.next(); });
+    const Tensor t = draw_times(batch.samples.size(0), training.random());
+    const Tensor velocity = training.network().forward(point_on_line(batch.noise, batch.samples, t), t);
+    training.end_step(torch::nn::functional::mse_loss(velocity, batch.samples - batch.noise));
     if (training.is_evaluation_due()) {
       training.record(s.frechet(generate(s.start, j.options.sampler_steps.front())));
     }

@@ -7,12 +7,11 @@
 #include "common/experiment.hpp"
 #include "common/flow.hpp"
 #include "common/gnuplot.hpp"
+#include "common/matched_samples.hpp"
 #include "common/networks.hpp"
 #include "common/options.hpp"
 #include "common/report.hpp"
 #include "common/training.hpp"
-
-#include <immiscible/torch.hpp>
 
 #include <ATen/Parallel.h>
 #include <torch/nn/functional/loss.h>
@@ -156,13 +155,16 @@ examination shown_tasks() {
 }
 
 /// One path for each task -> (N, 16), in the units of the plane.
-Tensor plan(residual_mlp& policy, const demonstrations& data, const examination& exam, int euler_steps) {
+///
+/// @param path_scale  of the paths that the policy learned from.
+Tensor plan(residual_mlp& policy, const demonstrations& data, const examination& exam, double path_scale,
+            int euler_steps) {
   const auto velocity = [&](const Tensor& x, const Tensor& t) { return policy.forward(x, t, exam.conditions); };
-  return euler_sample(exam.noise, euler_steps, velocity) * data.scale + data.mean;
+  return euler_sample(exam.noise, euler_steps, velocity) / path_scale * data.scale + data.mean;
 }
 
-double success_rate(residual_mlp& policy, const demonstrations& data, const examination& exam, int euler_steps) {
-  const Tensor paths = plan(policy, data, exam, euler_steps);
+/// @param paths  of the policy, one for each task.
+double success_rate(const Tensor& paths, const examination& exam) {
   int successes = 0;
   for (std::size_t i = 0; i < exam.tasks.size(); ++i) {
     successes += succeeds(paths.data_ptr<float>() + i * path_size, exam.tasks[i]);
@@ -173,25 +175,25 @@ double success_rate(residual_mlp& policy, const demonstrations& data, const exam
 // ------------------------------------------------------------------------------------------------------------ Training
 
 run train(const job& j, const demonstrations& data, const examination& exam) {
-  training<residual_mlp> training(j, make_network<residual_mlp>(j.key(), path_size, 4, 128, 3), {3e-3, 0.99, 1.2});
-  batch_order order(data.paths.size(0), j.options.batch, j.key(), training.step());
-  immiscible::torch_noise_matcher match({j.key(), j.how.assign, j.first_paired_step()});
-  const auto quality = [&](int euler_steps) { return success_rate(training.average(), data, exam, euler_steps); };
+  training<residual_mlp> training(j, make_network<residual_mlp>(j.key(), path_size, 4, 128, 3), {3e-3, 0.99, 0.8});
+  matched_samples batches(j, data.paths, data.conditions, training.step());  // all that differs between the runs
+  const auto plan_for = [&](const examination& tasks, int euler_steps) {
+    return plan(training.average(), data, tasks, j.sample_scale(), euler_steps);
+  };
+  const auto quality = [&](int euler_steps) { return success_rate(plan_for(exam, euler_steps), exam); };
 
   while (training.begin_step()) {
-    const Tensor rows = order.next();
-    const Tensor paths = data.paths.index_select(0, rows);                                     // (B, 16)
-    const Tensor noise = match(paths, static_cast<std::uint64_t>(training.step()) + 1).noise;  // all that differs
+    const matched_batch batch = training.wait_for([&] { return batches.next(); });
+    const Tensor& paths = batch.samples;  // (B, 16)
     const Tensor t = draw_times(paths.size(0), training.random());
-    const Tensor velocity =
-        training.network().forward(point_on_line(noise, paths, t), t, data.conditions.index_select(0, rows));
-    training.end_step(torch::nn::functional::mse_loss(velocity, paths - noise));
+    const Tensor velocity = training.network().forward(point_on_line(batch.noise, paths, t), t, batch.conditions);
+    training.end_step(torch::nn::functional::mse_loss(velocity, paths - batch.noise));
     if (training.is_evaluation_due()) training.record(quality(j.options.sampler_steps.front()));
   }
   if (!training.is_finished()) {
     std::vector<double> rates;
     for (const int euler_steps : j.options.sampler_steps) rates.push_back(quality(euler_steps));
-    training.finish(rates, {}, plan(training.average(), data, shown_tasks(), j.options.sampler_steps.front()));
+    training.finish(rates, {}, plan_for(shown_tasks(), j.options.sampler_steps.front()));
   }
   return training.result();
 }
@@ -226,7 +228,7 @@ bool draw_paths(const std::string& file, const trainer_options& options, const c
         script << "END\n";
       }
       script << "set title 'pairing " << pairing << ": " << shown_paths - failures << " of " << shown_paths
-             << " succeed' offset 0,-0.5\nset object 1 circle at 0," << t.disc_y << " size " << t.radius
+             << " succeed' noenhanced offset 0,-0.5\nset object 1 circle at 0," << t.disc_y << " size " << t.radius
              << " fc rgb '#bbbbbb' fillstyle solid noborder behind\n"
              << "plot $good with lines lw 0.8 lc rgb '#802e86ab', $bad with lines lw 0.8 lc rgb '#30d1495b', "
              << "'-' with points pt 7 ps 1.4 lc rgb '#222222'\n-1 " << t.start << "\n1 " << t.goal << "\ne\n";

@@ -86,9 +86,16 @@ struct job {
   int seed;
   progress_bar& progress;  ///< of all runs together
 
+  /// The first weights, the order of the samples, the noise: whatever is random begins with it.
   std::uint64_t key() const { return static_cast<std::uint64_t>(seed); }
   /// Steps count from 1; those before it get plain noise.
   std::uint64_t first_paired_step() const { return static_cast<std::uint64_t>(how.warm_up * options.steps) + 1; }
+  /// Samples are multiplied by this before noise is added.
+  double sample_scale() const { return options.image_scale * how.image_scale; }
+  /// The trainer itself pairs the batch of this step, with the conditions' distances in the cost.
+  bool is_paired_by_conditions(int step) const {
+    return how.by_conditions && static_cast<std::uint64_t>(step) >= first_paired_step();
+  }
 };
 
 /// Calls train(job) -> run for every pairing and seed, `options.jobs` at once, each in a thread of its own.

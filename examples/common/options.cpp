@@ -20,8 +20,9 @@ void add_options_of_all(CLI::App& app, trainer_options& o) {
          "--pairing", o.pairings,
          "how images get their noise, one or several, separated by commas: none, exact, auction, greedy, nearest, "
          "drawn_nearest or scale; exact:1024 pairs windows of 1024 samples, drawn_nearest:8 takes the nearest of 8, "
-         "scale:2 doubles the images; +across exchanges noise across classes, +late pairs after a quarter of the "
-         "steps")
+         "scale:2 doubles the images; +across exchanges noise across classes, +conditions between like conditions, "
+         "+late "
+         "pairs after a quarter of the steps")
       ->delimiter(',')
       ->capture_default_str();
   app.add_option("--seed", o.seed, "seed of the first run of each pairing")
@@ -117,14 +118,23 @@ pairing read_pairing(const std::string& name, const trainer_options& options) {
       {"scale", immiscible::method::none}};
   pairing p;
   p.name = name;
+  p.assign.method = immiscible::method::none;
   std::string text = name;
   for (bool found = true; found;) {
     found = false;
     if (cut(text, "+across")) p.within_classes = false, found = true;
+    if (cut(text, "+conditions")) p.by_conditions = true, found = true;
     if (cut(text, "+late")) p.warm_up = 0.25, found = true;
   }
   if (!p.within_classes && !options.has_classes) {
     throw std::invalid_argument("--pairing: needs a trainer with classes for +across, got " + name);
+  }
+  if (p.by_conditions) {
+    if (!options.has_conditions || text != "exact") {
+      throw std::invalid_argument(
+          "--pairing: needs exact, of batches, and a trainer with conditions for +conditions, got " + name);
+    }
+    return p;  // the method stays none: the trainer does the rest
   }
   const std::size_t colon = text.find(':');
   const std::string method = text.substr(0, colon);

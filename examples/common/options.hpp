@@ -42,6 +42,9 @@ struct trainer_options {
   double image_scale = 1;    ///< images are multiplied by this before noise is added
   bool has_classes = false;  ///< noise is exchanged within classes, unless the pairing says "+across"
 
+  // Trainers whose samples belong to conditions.
+  bool has_conditions = false;  ///< a pairing may say "+conditions"
+
   /// Every option that changes a run's numbers, with its value as text: a checkpoint fits only where they are the same.
   std::map<std::string, std::string> settings;
 };
@@ -53,14 +56,15 @@ struct pairing {
   std::size_t window = 0;             ///< samples that are paired together, at least; 0: each batch for itself
   double image_scale = 1;             ///< samples are multiplied by this
   bool within_classes = true;         ///< where there are classes
+  bool by_conditions = false;         ///< the trainer pairs each batch, the conditions' distances in the cost
   double warm_up = 0;                 ///< share of the training steps before the first paired one
 };
 
-/// Reads METHOD[:NUMBER][+across][+late].
+/// Reads METHOD[:NUMBER][+across][+conditions][+late].
 ///
 /// METHOD is none, exact, auction, greedy, nearest, drawn_nearest or scale. NUMBER is the window of exact, auction and
-/// greedy, the candidates of nearest and drawn_nearest, the factor of scale. +across exchanges noise across classes, +late
-/// pairs after the first quarter of the steps only.
+/// greedy, the candidates of nearest and drawn_nearest, the factor of scale. +across exchanges noise across classes, exact+conditions
+/// between samples of like conditions, +late pairs after the first quarter of the steps only.
 ///
 /// @throws std::invalid_argument  `name` is no such text.
 pairing read_pairing(const std::string& name, const trainer_options& options);

@@ -1,4 +1,4 @@
-// The batches of a training on images, each with the noise that the pairing of the run gives it.
+// The batches of a training, each with the noise that the pairing of the run gives it.
 #pragma once
 
 #include "experiment.hpp"
@@ -14,40 +14,41 @@
 
 namespace examples {
 
-struct noisy_batch {
-  torch::Tensor images;  ///< (B, ...), scaled as the pairing says
-  torch::Tensor labels;  ///< (B) int64, where the data has labels
-  torch::Tensor noise;   ///< (B, ...) like the images; valid until the next batch
+struct matched_batch {
+  torch::Tensor samples;     ///< (B, ...), scaled as the pairing says
+  torch::Tensor conditions;  ///< (B, ...) what the network is told, such as labels; undefined where there are none
+  torch::Tensor noise;       ///< (B, ...) like the samples; valid until the next batch
 };
 
 /// Reads a data set in random order, batch after batch, and draws the noise: the same order and noise for every pairing of a
 /// seed, in another assignment.
-class matched_images {
+class matched_samples {
  public:
-  /// @param images      (N, ...) float32, contiguous.
-  /// @param labels      (N) int64, or undefined; where the trainer has classes, noise is exchanged within them only.
+  /// @param samples     (N, ...) float32, contiguous.
+  /// @param conditions  (N, ...) what belongs to each sample, or undefined. Where the trainer has classes these are its labels,
+  ///                    (N) int64, and noise is exchanged within equal ones only.
   /// @param steps_done  of an earlier program: the batches of these steps are left out, none of their noise is drawn again but
   ///                    for a window that was begun.
-  matched_images(const job& j, torch::Tensor images, torch::Tensor labels, int steps_done)
-      : images_(std::move(images)),
-        labels_(std::move(labels)),
-        scale_(j.options.image_scale * j.how.image_scale),
+  matched_samples(const job& j, torch::Tensor samples, torch::Tensor conditions, int steps_done)
+      : samples_(std::move(samples)),
+        conditions_(std::move(conditions)),
+        scale_(j.sample_scale()),
         first_of_window_(first_of_window(j, steps_done)),
-        order_(images_.size(0), j.options.batch, j.key(), first_of_window_),
+        order_(samples_.size(0), j.options.batch, j.key(), first_of_window_),
         loader_([this] { return read(); }, loader_options(j), groups(j)) {
     for (int i = first_of_window_; i < steps_done; ++i) loader_.next();
   }
 
-  noisy_batch next() {
+  matched_batch next() {
     const auto given = loader_.next();
-    const torch::Tensor& images = given->images.images;
-    return {images, given->images.labels, immiscible::tensor_of(given->noise, images.sizes())};
+    const auto& [samples, conditions] = given->images;
+    return {samples, conditions, immiscible::tensor_of(given->noise, samples.sizes())};
   }
 
  private:
   struct part {
-    torch::Tensor images, labels;
-    friend immiscible::batch<float> as_batch(const part& p) { return immiscible::float_rows(p.images); }
+    torch::Tensor samples, conditions;
+    friend immiscible::batch<float> as_batch(const part& p) { return immiscible::float_rows(p.samples); }
   };
   using loader = immiscible::matched_loader<part>;
 
@@ -66,21 +67,21 @@ class matched_images {
   }
 
   loader::labels groups(const job& j) const {
-    if (!j.options.has_classes || !j.how.within_classes || !labels_.defined()) return nullptr;
+    if (!j.options.has_classes || !j.how.within_classes || !conditions_.defined()) return nullptr;
     return [](const part& p) {
-      const std::int64_t* labels = p.labels.const_data_ptr<std::int64_t>();
-      return std::vector<std::int64_t>(labels, labels + p.labels.numel());
+      const std::int64_t* labels = p.conditions.const_data_ptr<std::int64_t>();
+      return std::vector<std::int64_t>(labels, labels + p.conditions.numel());
     };
   }
 
   std::optional<part> read() {
     const torch::Tensor rows = order_.next();
-    torch::Tensor images = images_.index_select(0, rows);
-    if (scale_ != 1) images = images * scale_;
-    return part{std::move(images), labels_.defined() ? labels_.index_select(0, rows) : torch::Tensor()};
+    torch::Tensor samples = samples_.index_select(0, rows);
+    if (scale_ != 1) samples = samples * scale_;
+    return part{std::move(samples), conditions_.defined() ? conditions_.index_select(0, rows) : torch::Tensor()};
   }
 
-  torch::Tensor images_, labels_;
+  torch::Tensor samples_, conditions_;
   double scale_;
   int first_of_window_;
   batch_order order_;
