@@ -264,10 +264,10 @@ bool draw_episodes(const std::string& file, const trainer_options& options, cons
       script << "END\n$finger << END\n";
       for (const world& w : worlds) script << w.finger.x << ' ' << w.finger.y << '\n';
       const double covered = coverage(worlds.back().block);
-      script << "END\nset title 'pairing " << pairing << ": "
+      script << "END\nset title '" << pairing << ": "
              << (covered >= pushing::success_coverage
                      ? "after " + fixed(0.1 * static_cast<double>(worlds.size() - 2), 1) + " s"
-                     : "fails, covers " + fixed(100 * covered, 0) + " % at the end")
+                     : "covers " + fixed(100 * covered, 0) + " % at the end")
              << "' noenhanced offset 0,-0.5\n"
              << "plot $goal with filledcurves closed fc rgb '#cfd8dc', $blocks with lines lw 1 lc rgb '#9aa5ab', "
              << "$last with lines lw 2.5 lc rgb '" << (covered >= pushing::success_coverage ? "#2e86ab" : "#d1495b")

@@ -1,14 +1,71 @@
-// What the trainers share, where it could make their comparisons unfair: networks made in several threads at once.
+// What the trainers share, where it could make their comparisons unfair or lose what they did: networks made in several
+// threads at once, names of pairings, checkpoints, trainings that go on.
+#include "../examples/common/matched_samples.hpp"
 #include "../examples/common/networks.hpp"
+#include "../examples/common/options.hpp"
+#include "../examples/common/training.hpp"
+
+#include "support/temporary_folder.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <torch/nn/functional/loss.h>
+
+#include <string>
 #include <thread>
 #include <vector>
 
-using examples::make_network;
-using examples::moving_average;
-using examples::residual_mlp;
+namespace {
+
+using namespace examples;
+
+using Catch::Matchers::Contains;
+
+/// 40 samples of 6 values, in four classes.
+struct small_data {
+  at::Tensor samples, labels;
+  small_data() {
+    at::Generator random = generator_of(5);
+    samples = torch::randn({40, 6}, random);
+    labels = torch::arange(40) % 4;
+  }
+};
+
+trainer_options small_options(const std::string& out = "") {
+  trainer_options options;
+  options.program = "test";
+  options.steps = 12;
+  options.batch = 4;
+  options.evaluations = 3;
+  options.sampler_steps = {4, 2};
+  options.out = out;
+  options.settings = {{"--batch", "4"}};
+  return options;
+}
+
+/// A training of 12 steps that ends after `last` of them as if it were killed; its first weights depend on the seed.
+struct interrupted : std::exception {};
+run train(const trainer_options& options, const std::string& pairing, int last = 1000) {
+  const small_data data;
+  progress_bar progress("test", options.steps, "steps");
+  const job j{options, read_pairing(pairing, options), 3, progress};
+  training<residual_mlp> training(j, make_network<residual_mlp>(j.key(), 6, 0, 16, 2), {});
+  matched_samples batches(j, data.samples, data.labels, training.step());
+  while (training.begin_step()) {
+    if (training.step() == last) throw interrupted();
+    const matched_batch batch = batches.next();
+    const at::Tensor t = draw_times(batch.samples.size(0), training.random());
+    const at::Tensor velocity = training.network().forward(point_on_line(batch.noise, batch.samples, t), t);
+    training.end_step(torch::nn::functional::mse_loss(velocity, batch.samples - batch.noise));
+    if (training.is_evaluation_due()) {
+      training.record(training.average().forward(data.samples, torch::zeros({40})).square().sum().item<double>());
+    }
+  }
+  if (!training.is_finished()) training.finish({1, 2}, {{"recall", 0.5}}, torch::ones({3}));
+  return training.result();
+}
+
+}  // namespace
 
 TEST_CASE("first weights depend on the seed alone, whatever other threads make and copy meanwhile") {
   constexpr std::uint64_t seeds = 100;
@@ -42,4 +99,143 @@ TEST_CASE("the moving average starts at the network's own weights") {
   const auto copied = average.network().parameters(), own = network->parameters();
   REQUIRE(copied.size() == own.size());
   for (std::size_t i = 0; i < own.size(); ++i) CHECK(copied[i].equal(own[i]));
+}
+
+TEST_CASE("a pairing's name says method, number and what it departs in") {
+  trainer_options options = small_options();
+  options.window = 256;
+  options.candidates = 5;
+  using immiscible::method;
+  const pairing none = read_pairing("none", options), exact = read_pairing("exact:1024", options);
+  CHECK(none.assign.method == method::none);
+  CHECK(none.window == 0);
+  CHECK(exact.assign.method == method::exact);
+  CHECK(exact.window == 1024);
+  CHECK(read_pairing("greedy", options).window == 256);
+  CHECK(read_pairing("nearest", options).assign.candidates == 5);
+  const pairing nearest = read_pairing("drawn_nearest:16", options);
+  CHECK(nearest.assign.method == method::drawn_nearest);
+  CHECK(nearest.assign.candidates == 16);
+  CHECK(read_pairing("scale", options).image_scale == 2);
+  CHECK(read_pairing("scale:1.5", options).image_scale == 1.5);
+  CHECK(read_pairing("exact+late", options).warm_up == 0.25);
+
+  options.has_classes = true;
+  CHECK(read_pairing("exact", options).within_classes);
+  const pairing across = read_pairing("exact:64+late+across", options);
+  CHECK_FALSE(across.within_classes);
+  CHECK(across.window == 64);
+  CHECK(across.warm_up == 0.25);
+  CHECK(across.name == "exact:64+late+across");
+
+  options.has_conditions = true;
+  const pairing by_conditions = read_pairing("exact+conditions", options);
+  CHECK(by_conditions.by_conditions);
+  CHECK(by_conditions.assign.method == method::none);
+}
+
+TEST_CASE("a pairing that makes no sense is refused by its name") {
+  const trainer_options options = small_options();
+  for (const std::string name : {"exakt", "", "exact:", "exact:x", "exact:12x", "none:4", "nearest:0", "scale:0",
+                                 "exact:1e9", "exact+across", "exact+conditions", "greedy+conditions", "+late"}) {
+    CAPTURE(name);
+    CHECK_THROWS_WITH(read_pairing(name, options), Contains("--pairing: needs") && Contains("got " + name));
+  }
+}
+
+TEST_CASE("a checkpoint comes back whole") {
+  const temporary_folder folder;
+  const std::string file = folder.file("a.pt");
+  const checkpoint written{{{"program", "x"}, {"step", 7}}, std::string("\0\n\xff bytes", 9)};
+  written.write(file);
+  const checkpoint read = checkpoint::read(file);
+  CHECK(read.description == written.description);
+  CHECK(read.archive == written.archive);
+  checkpoint{{{"step", 8}}, "other"}.write(file);  // over the old one
+  CHECK(checkpoint::read(file).archive == "other");
+}
+
+TEST_CASE("a checkpoint with any byte changed, cut off or added is refused, with its file's name") {
+  const temporary_folder folder;
+  const std::string file = folder.file("a.pt"), damaged = folder.file("b.pt");
+  checkpoint{{{"program", "x"}, {"step", 7}}, "the weights"}.write(file);
+  const std::string whole = folder.read("a.pt");
+  const auto is_refused = [&](const std::string& bytes) {
+    folder.write("b.pt", bytes);
+    CHECK_THROWS_WITH(checkpoint::read(damaged), Contains("needs a whole checkpoint") && Contains(damaged));
+  };
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    CAPTURE(i);
+    std::string changed = whole;
+    changed[i] = static_cast<char>(changed[i] ^ 1);
+    is_refused(changed);
+  }
+  for (std::size_t size = 1; size < whole.size(); ++size) is_refused(whole.substr(0, size));
+  is_refused(whole + "x");
+  CHECK_THROWS_WITH(checkpoint::read(folder.file("none.pt")), Contains("cannot read"));
+}
+
+TEST_CASE("a training that was killed goes on to the very numbers of one that was not") {
+  const std::string pairing = GENERATE("none", "exact", "exact:10", "exact:16+late");  // windows of 1, 3 and 4 batches
+  const temporary_folder folder;
+  trainer_options options = small_options(folder.file("whole"));
+  const run whole = train(options, pairing);
+  options.out = folder.file("parts");
+  CHECK_THROWS_AS(train(options, pairing, 6), interrupted);
+  options.resume = true;
+  CHECK_THROWS_AS(train(options, pairing, 9), interrupted);
+  const run parts = train(options, pairing), again = train(options, pairing, 0);  // nothing left to do
+
+  for (const run& other : {parts, again}) {
+    REQUIRE(other.curve.size() == whole.curve.size());
+    for (std::size_t i = 0; i < whole.curve.size(); ++i) {
+      CHECK(other.curve[i].step == whole.curve[i].step);
+      CHECK(other.curve[i].quality == whole.curve[i].quality);
+    }
+    CHECK(other.loss == whole.loss);
+    CHECK(other.finals.size() == 2);
+    CHECK(other.others.at(0).name == "recall");
+    CHECK(other.samples == whole.samples);
+  }
+}
+
+TEST_CASE("noise moves within classes only, unless the pairing says otherwise") {
+  trainer_options options = small_options();
+  options.has_classes = true;
+  options.batch = 40;  // all samples
+  const small_data data;
+  progress_bar progress("test", 1, "steps");
+  const auto noise_of = [&](const std::string& pairing) {
+    matched_samples batches({options, read_pairing(pairing, options), 3, progress}, data.samples, data.labels, 0);
+    const matched_batch batch = batches.next();
+    return std::pair(batch.noise.clone(), batch.conditions);
+  };
+  const auto [plain, labels] = noise_of("none");
+  const auto class_of_noise = [&, plain = plain, labels = labels](const at::Tensor& row) {
+    return labels[plain.eq(row).all(1).nonzero().item<std::int64_t>()].item<std::int64_t>();
+  };
+  for (const std::string pairing : {"exact", "exact+across"}) {
+    const at::Tensor noise = noise_of(pairing).first;
+    int moved = 0, foreign = 0;
+    for (int i = 0; i < 40; ++i) {
+      moved += !noise[i].equal(plain[i]);
+      foreign += class_of_noise(noise[i]) != labels[i].item<std::int64_t>();
+    }
+    CAPTURE(pairing);
+    CHECK(moved > 20);
+    CHECK((foreign > 0) == (pairing == "exact+across"));
+  }
+}
+
+TEST_CASE("a checkpoint of other options, or of another network, is refused") {
+  const temporary_folder folder;
+  trainer_options options = small_options(folder.path());
+  train(options, "none");
+  options.resume = true;
+  options.settings["--batch"] = "8";
+  CHECK_THROWS_WITH(train(options, "none"), Contains("--resume: needs the options") && Contains("--batch 4, got 8"));
+  const std::string file = folder.file("checkpoints/none-seed3.pt");
+  residual_mlp same(6, 0, 16, 2), other(6, 0, 32, 2);
+  CHECK(read_average(file, same).at("pairing") == "none");
+  CHECK_THROWS_WITH(read_average(file, other), Contains("needs the weights of this network") && Contains(file));
 }

@@ -4,7 +4,10 @@
 #include <torch/serialize.h>
 #include <nlohmann/json.hpp>
 
+#include <cstdint>
+#include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace examples {
 
@@ -26,12 +29,26 @@ struct checkpoint {
 std::string archive_bytes(torch::serialize::OutputArchive& archive);
 torch::serialize::InputArchive read_archive(const std::string& bytes);
 
-/// A network's weights, as the bytes of an archive.
+/// Reads a network's weights from an archive of the checkpoint `file`.
+///
+/// @throws std::runtime_error  they are those of another structure; LibTorch alone would take tensors of another shape.
 template <class Network>
-std::string weights_of(const Network& network) {
-  torch::serialize::OutputArchive archive;
-  network.save(archive);
-  return archive_bytes(archive);
+void load_weights(torch::serialize::InputArchive& archive, Network& network, const std::string& file) {
+  const auto shapes = [&] {
+    std::vector<std::vector<std::int64_t>> all;
+    for (const torch::Tensor& parameter : network.parameters()) all.push_back(parameter.sizes().vec());
+    return all;
+  };
+  const auto own = shapes();
+  std::string difference;
+  try {
+    network.load(archive);
+    if (shapes() != own) difference = "other shapes";
+  } catch (const c10::Error& error) {
+    difference = error.what_without_backtrace();
+  }
+  if (!difference.empty())
+    throw std::runtime_error("needs the weights of this network, got others in " + file + ": " + difference);
 }
 
 }  // namespace examples

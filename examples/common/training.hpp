@@ -51,12 +51,7 @@ nlohmann::json read_average(const std::string& file, Network& network) {
   const checkpoint saved = checkpoint::read(file);
   torch::serialize::InputArchive archive = read_archive(saved.archive), average;
   archive.read("average", average);
-  try {
-    network.load(average);
-  } catch (const c10::Error& error) {
-    throw std::runtime_error("needs the weights of another network than those in " + file + ": " +
-                             error.what_without_backtrace());
-  }
+  load_weights(average, network, file);
   return saved.description;
 }
 
@@ -214,8 +209,8 @@ class training {
     archive.read("network", network);
     archive.read("average", average);
     archive.read("optimizer", optimizer);
-    network_->load(network);
-    average_.network().load(average);
+    load_weights(network, *network_, file_);
+    load_weights(average, average_.network(), file_);
     optimizer_.load(optimizer);
     torch::Tensor updates, state, samples;
     archive.read("average_updates", updates);

@@ -3,41 +3,16 @@
 
 #include "../../examples/common/pictures.hpp"
 
+#include "temporary_folder.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <png.h>
 #include <turbojpeg.h>
-#include <unistd.h>
 
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <random>
 #include <string>
-
-/// A folder of one test alone, removed at its end.
-class temporary_folder {
- public:
-  temporary_folder() : path_(std::filesystem::temp_directory_path() / ("immiscible_sets_" + std::to_string(getpid()))) {
-    std::filesystem::create_directories(path_);
-  }
-  temporary_folder(const temporary_folder&) = delete;
-  temporary_folder& operator=(const temporary_folder&) = delete;
-  ~temporary_folder() { std::filesystem::remove_all(path_); }
-
-  std::string path() const { return path_.string(); }
-  /// The full name of a file below; its folder is made.
-  std::string file(const std::string& name) const {
-    std::filesystem::create_directories((path_ / name).parent_path());
-    return (path_ / name).string();
-  }
-  void write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(file(name), std::ios::binary) << bytes;
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline examples::picture uniform(int width, int height, std::uint8_t red, std::uint8_t green, std::uint8_t blue) {
   examples::picture result{width, height, {}};
