@@ -25,15 +25,14 @@ struct set_up {
   int steps, batch;
   std::int64_t width;  ///< of the MLP's layers; channels of the UNet
   double learning_rate;
-  std::int64_t judged;  ///< pictures that are sampled for one Frechet distance
-  double smoke_loss;    ///< mean squared error that a smoke run must reach
+  double smoke_loss;  ///< mean squared error that a smoke run must reach
 };
 
 set_up set_up_for(const trainer_options& options) {
-  if (options.data == "fashion-mnist" && options.image_size == 14) return {2000, 128, 512, 1e-3, 4000, 1.5};
-  if (options.data == "fashion-mnist") return {1500, 64, 24, 2e-3, 4000, 1.5};
-  if (options.data == "emoji") return {4000, 64, 64, 1e-3, 4000, 1.5};
-  return {1500, 64, 24, 2e-3, 4000, 1.5};
+  if (options.data == "fashion-mnist" && options.image_size == 14) return {2000, 128, 512, 1e-3, 1.5};
+  if (options.data == "fashion-mnist") return {1500, 64, 24, 2e-3, 1.5};
+  if (options.data == "emoji") return {4000, 64, 64, 1e-3, 1.5};
+  return {1500, 64, 24, 2e-3, 1.5};
 }
 
 /// Pictures from start noise; 500 at a time, which the caches like.
@@ -87,7 +86,7 @@ void compare(trainer_options options) {
   if (options.batch == 0) options.batch = setting.batch;
   const auto one_core_each = [] { at::set_num_threads(1); };
   one_core_each();
-  const image_studio s(options, setting.judged);
+  const image_studio s(options);
   s.introduce(std::cout);
   std::vector<run> runs = run_all(options, one_core_each, [&](const job& j) {
     if (s.size() == 14) return train(j, s, make_network<picture_mlp>(j.key(), s.size(), setting.width));

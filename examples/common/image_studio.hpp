@@ -29,8 +29,7 @@ struct image_studio {
   feature_statistics real;
   torch::Tensor start;  ///< (judged, C, S, S) start noise of the samples that are judged
 
-  /// @param judged  how many samples one Frechet distance takes.
-  image_studio(const trainer_options& options, std::int64_t judged)
+  explicit image_studio(const trainer_options& options)
       : source(some_of(read_image_data(options.data, options.data_dir, side_of(options)), options.smoke)),
         scale(source.train.images),
         images(scale.scaled(source.train.images)),
@@ -39,7 +38,7 @@ struct image_studio {
         real_features(features_of(*judge, source.test.images)),
         real(real_features) {
     std::vector<std::int64_t> shape = images.sizes().vec();
-    shape[0] = options.smoke ? 200 : judged;
+    shape[0] = options.smoke ? 200 : options.judged;
     start = start_noise(shape);
   }
 

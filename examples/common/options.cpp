@@ -65,6 +65,10 @@ void add_options_of_images(CLI::App& app, trainer_options& o) {
   app.add_option("--size", o.image_size, "of Fashion-MNIST: 28, or 14 by averaging")
       ->check(CLI::IsMember({14, 28}))
       ->capture_default_str();
+  app.add_option("--judged", o.judged,
+                 "samples of one Frechet distance; with fewer than 4000 it is too large and shakier")
+      ->check(CLI::Range(200, 1'000'000))
+      ->capture_default_str();
   app.add_option("--image-scale", o.image_scale, "multiplies the pictures before noise is added, whatever the pairing")
       ->check(CLI::Range(0.01, 100.0))
       ->capture_default_str();
