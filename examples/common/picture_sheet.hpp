@@ -45,12 +45,12 @@ inline bool draw_pictures(const std::string& file, const std::string& title,
       if (!block.pictures.defined()) continue;
       const at::Tensor pixels = sheet(block, zoom);
       highest = std::max(highest, static_cast<int>(pixels.size(0)));
-      width = std::max(width, static_cast<int>(pixels.size(1)));
+      width = std::max({width, static_cast<int>(pixels.size(1)), static_cast<int>(7 * block.title.size())});
     }
     heights.push_back(highest + 44);
     height += heights.back();
   }
-  const int whole_width = static_cast<int>(columns) * (width + 24);
+  const int whole_width = std::max(static_cast<int>(columns) * (width + 24), static_cast<int>(10 * title.size()));
   std::string script = picture_header(file, whole_width, height) +
                        "unset key; unset tics; unset grid; unset border\nset multiplot title " + quoted(title) +
                        " font 'DejaVu Sans,15'\n";

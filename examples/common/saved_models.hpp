@@ -1,0 +1,99 @@
+// Generators of pictures, opened from the checkpoints of the trainers: whatever they were trained by, one way to look at them.
+#pragma once
+
+#include "flow_pictures.hpp"
+#include "image_studio.hpp"
+#include "options.hpp"
+#include "sampling.hpp"
+#include "training.hpp"
+
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace examples {
+
+/// A trained generator of pictures.
+struct saved_model {
+  std::string program, pairing;
+  int seed = 0, step = 0;
+  std::vector<std::int64_t> shape;  ///< of one sample of noise: (C, S, S)
+
+  /// Where its sampler stops on the way from noise to image.
+  std::function<std::vector<noise_level>(int steps)> levels;
+  /// The images that the network sees in x (B, ...) at a level, (B, ...).
+  std::function<torch::Tensor(const torch::Tensor& x, const noise_level& level)> predict;
+  /// Images (B, ...) as pictures (B, C, S, S) in [0, 1].
+  std::function<torch::Tensor(const torch::Tensor& images)> pictures;
+
+  std::string name() const { return program + ", " + pairing + ", seed " + std::to_string(seed); }
+};
+
+/// The options that the checkpoint's training had, as far as they decide which data and network it takes.
+///
+/// @param out  where the classifier that judges is kept.
+inline trainer_options options_of(const nlohmann::json& description, const std::string& out) {
+  const std::map<std::string, std::string> settings = description.at("settings");
+  const auto setting = [&](const std::string& name, const std::string& otherwise) {
+    const auto found = settings.find(name);
+    return found == settings.end() || found->second.empty() ? otherwise : found->second;
+  };
+  trainer_options options;
+  options.program = description.at("program");
+  options.settings = settings;
+  options.data = setting("--data", "");
+  options.data_dir = setting("--data-dir", "");
+  options.image_size = std::stoi(setting("--size", "28"));
+  options.judged = std::stoi(setting("--judged", "4000"));
+  options.image_scale = std::stod(setting("--image-scale", "1"));
+  options.smoke = setting("--smoke", "false") == "true";
+  options.has_classes = true;  // so that every pairing can be read
+  options.out = out;
+  if (options.data.empty()) {
+    throw std::runtime_error("needs the checkpoint of a generator of pictures, got one of " + options.program);
+  }
+  return options;
+}
+
+namespace detail {
+
+template <class Network>
+void use_flow(saved_model& model, std::shared_ptr<Network> network) {
+  model.levels = flow_levels;
+  model.predict = [network](const torch::Tensor& x, const noise_level& level) {
+    const torch::Tensor velocity = network->forward(x, torch::full({x.size(0)}, level.time));
+    return x + level.noise * velocity;
+  };
+}
+
+}  // namespace detail
+
+/// Opens the moving average that a checkpoint holds.
+///
+/// @param s  the pictures that it was trained on: image_studio(options_of(its description)).
+/// @throws std::runtime_error  no such file, damaged, or of a program that this function does not know.
+inline saved_model open_model(const std::string& file, const image_studio& s) {
+  const nlohmann::json text = checkpoint::read(file).description;
+  const trainer_options options = options_of(text, "");
+  saved_model model;
+  model.program = options.program;
+  model.pairing = text.at("pairing");
+  model.seed = text.at("seed");
+  model.step = text.at("step");
+  model.shape = s.images.sizes().slice(1).vec();
+  const double sample_scale = options.image_scale * read_pairing(model.pairing, options).image_scale;
+  model.pictures = [&s, sample_scale](const torch::Tensor& images) { return s.pictures(images, sample_scale); };
+  if (model.program == "flow_matching") {
+    with_flow_network(options, s, 0, [&](auto network) {
+      read_average(file, *network);
+      detail::use_flow(model, network);
+    });
+  } else {
+    throw std::runtime_error("needs a checkpoint of flow_matching, got one of " + model.program);
+  }
+  return model;
+}
+
+}  // namespace examples
