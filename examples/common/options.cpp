@@ -74,6 +74,13 @@ void add_options_of_images(CLI::App& app, trainer_options& o) {
       ->capture_default_str();
 }
 
+/// An option's value as text; values of a list with commas between.
+std::string value_of(const CLI::Option& option) {
+  std::string value;
+  for (const std::string& part : option.results()) value += (value.empty() ? "" : ",") + part;
+  return value;
+}
+
 /// What does not change the numbers of one run: where, how many at once, which others.
 const std::set<std::string> without_effect = {"--help", "--out",   "--jobs",    "--resume",
                                               "--seed", "--seeds", "--pairing", "--background"};
@@ -83,11 +90,21 @@ std::map<std::string, std::string> settings_of(const CLI::App& app) {
   for (const CLI::Option* option : app.get_options()) {
     const std::string name = option->get_name();
     if (without_effect.count(name)) continue;
-    std::string value;
-    for (const std::string& part : option->results()) value += (value.empty() ? "" : ",") + part;
-    settings[name] = option->count() ? value : option->get_default_str();
+    settings[name] = option->count() ? value_of(*option) : option->get_default_str();
   }
   return settings;
+}
+
+/// The command line that gives the same numbers, without what is the same by default.
+std::string command_of(const CLI::App& app) {
+  static const std::set<std::string> left_out = {"--out", "--jobs", "--resume", "--data-dir"};
+  std::string command = app.get_name();
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->count() == 0 || left_out.count(option->get_name())) continue;
+    const bool is_flag = option->get_items_expected_max() == 0;
+    command += " " + option->get_name() + (is_flag ? "" : " " + value_of(*option));
+  }
+  return command;
 }
 
 /// A number of at least `least`, or an error that names the pairing.
@@ -182,6 +199,7 @@ int run_program(const std::string& name, const std::string& description, int arg
       }
     }
     options.settings = settings_of(app);
+    options.command = command_of(app);
     if (options.smoke) options.seeds = 1, options.evaluations = 1, options.sampler_steps.resize(1);
     std::filesystem::create_directories(options.out);
     program();

@@ -19,6 +19,7 @@ namespace examples {
 
 struct trainer_options {
   std::string program;  ///< the trainer's name
+  std::string command;  ///< program and arguments that repeat the runs' numbers
 
   std::vector<std::string> pairings = {"none", "exact"};  ///< the only difference between the runs that are compared
   int seed = 0;                                           ///< of the first run of each pairing

@@ -223,14 +223,22 @@ void comparison::write_csv(const std::string& file) const {
 void comparison::write_json(const std::string& file) const {
   using nlohmann::json;
   const auto mean_and_deviation = [](const spread& s) { return json{{"mean", s.mean}, {"deviation", s.deviation}}; };
-  json report = {{"program", options_.program}, {"options", options_.settings},
-                 {"steps", options_.steps},     {"batch", options_.batch},
-                 {"first_seed", options_.seed}, {"seeds", options_.seeds},
-                 {"metric", metric_.name},      {"higher_is_better", metric_.higher_is_better},
-                 {"sampler", metric_.sampler}};
+  json report = {{"program", options_.program},
+                 {"command", options_.command},
+                 {"options", options_.settings},
+                 {"pairings", json::array()},
+                 {"steps", options_.steps},
+                 {"batch", options_.batch},
+                 {"first_seed", options_.seed},
+                 {"seeds", options_.seeds},
+                 {"metric", metric_.name},
+                 {"higher_is_better", metric_.higher_is_better},
+                 {"digits", metric_.digits},
+                 {"sampler", metric_.sampler},
+                 {"sampler_steps", options_.sampler_steps}};
   if (target_) report["target"] = *target_;
   for (const std::string& pairing : options_.pairings) {
-    json& entry = report["pairings"][pairing];
+    json entry = {{"pairing", pairing}};
     entry["core_seconds"] = mean_curve(pairing).back().seconds;
     for (const std::size_t e : by_sampler_steps()) {
       entry["quality"][std::to_string(options_.sampler_steps[e])] = mean_and_deviation(final_quality(pairing, e));
@@ -246,12 +254,13 @@ void comparison::write_json(const std::string& file) const {
     }
     entry["loss"] = mean_and_deviation(spread_of(losses));
     entry["noise_share"] = mean_and_deviation(spread_of(shares));
-    if (!target_) continue;
-    if (const auto own = reach_target(pairing)) {
-      entry["to_target"] = {{"steps", own->steps}, {"core_seconds", own->seconds}, {"at_most", own->at_first_point}};
-    } else {
+    if (target_) {
       entry["to_target"] = nullptr;
+      if (const auto own = reach_target(pairing)) {
+        entry["to_target"] = {{"steps", own->steps}, {"core_seconds", own->seconds}, {"at_most", own->at_first_point}};
+      }
     }
+    report["pairings"].push_back(std::move(entry));
   }
   std::ofstream out(file);
   out << report.dump(2) << '\n';
