@@ -9,6 +9,7 @@
 #include "report.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -84,8 +85,11 @@ struct image_studio {
 /// Beside the Frechet distance at each number of sampler steps: sliced Wasserstein distance, precision, recall, and the
 /// Frechet distance from start noise times a temperature T: where a pairing shortens the training noise, another temperature
 /// may suit it better, and a gain that is only that is no gain.
+///
+/// @param more  a trainer's own figures, to stand beside these.
 template <class Training, class Sample>
-void judge_generator(Training& training, const trainer_options& options, const image_studio& s, Sample sample) {
+void judge_generator(Training& training, const trainer_options& options, const image_studio& s, Sample sample,
+                     const std::function<std::vector<named_value>()>& more = nullptr) {
   if (training.is_finished()) return;
   std::vector<double> distances;
   std::vector<named_value> others;
@@ -105,6 +109,9 @@ void judge_generator(Training& training, const trainer_options& options, const i
     for (const double temperature : {0.8, 0.9, 1.1, 1.2}) {
       others.push_back({"T = " + fixed(temperature, 1), s.frechet(sample(s.start * temperature, sampler_steps))});
     }
+  }
+  if (more) {
+    for (const named_value& value : more()) others.push_back(value);
   }
   training.finish(distances, others, torch::cat(shown));
 }

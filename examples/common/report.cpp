@@ -198,8 +198,9 @@ void comparison::print_cases_without_gain(std::ostream& out) const {
     for (const std::size_t e : by_sampler_steps()) {
       const spread own = final_quality(pairing, e), baseline = final_quality("none", e);
       const double gain = metric_.higher_is_better ? own.mean - baseline.mean : baseline.mean - own.mean;
-      if (gain > std::max(own.deviation, baseline.deviation)) continue;
-      out << (gain < 0 ? "Worse" : "No gain beyond the spread") << " with " << pairing << " at "
+      const double deviation = std::max(own.deviation, baseline.deviation);
+      if (gain > deviation) continue;
+      out << (gain < -deviation ? "Worse" : "No difference beyond the spread") << " with " << pairing << " at "
           << sampler_text(options_.sampler_steps[e]) << ": " << quality_text(own) << ", baseline "
           << quality_text(baseline) << ".\n";
     }

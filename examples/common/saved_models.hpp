@@ -1,6 +1,8 @@
 // Generators of pictures, opened from the checkpoints of the trainers: whatever they were trained by, one way to look at them.
 #pragma once
 
+#include "consistency.hpp"
+#include "ddim_pictures.hpp"
 #include "flow_pictures.hpp"
 #include "image_studio.hpp"
 #include "options.hpp"
@@ -68,6 +70,24 @@ void use_flow(saved_model& model, std::shared_ptr<Network> network) {
   };
 }
 
+inline void use_ddim(saved_model& model, const image_studio& s, const std::map<std::string, std::string>& settings,
+                     double sample_scale, std::shared_ptr<small_unet> network) {
+  const ddim_settings own = {settings.at("--prediction"), settings.at("--schedule")};
+  model.levels = [own](int steps) { return diffusion_schedule(own.schedule_is()).levels(steps); };
+  model.predict = [&s, own, sample_scale, network](const torch::Tensor& x, const noise_level& level) {
+    return ddim_prediction(*network, s, own, sample_scale, x, level);
+  };
+}
+
+inline void use_consistency(saved_model& model, double sample_scale, std::shared_ptr<small_unet> network) {
+  consistency_settings own;
+  own.data_deviation = sample_scale;
+  model.levels = [own](int steps) { return own.levels(steps); };
+  model.predict = [own, network](const torch::Tensor& x, const noise_level& level) {
+    return consistency_prediction(*network, own, x, level);
+  };
+}
+
 }  // namespace detail
 
 /// Opens the moving average that a checkpoint holds.
@@ -90,8 +110,16 @@ inline saved_model open_model(const std::string& file, const image_studio& s) {
       read_average(file, *network);
       detail::use_flow(model, network);
     });
+  } else if (model.program == "ddim") {
+    const auto network = make_ddim_network(s, 0);
+    read_average(file, *network);
+    detail::use_ddim(model, s, options.settings, sample_scale, network);
+  } else if (model.program == "consistency") {
+    const auto network = make_consistency_network(s, 0);
+    read_average(file, *network);
+    detail::use_consistency(model, sample_scale, network);
   } else {
-    throw std::runtime_error("needs a checkpoint of flow_matching, got one of " + model.program);
+    throw std::runtime_error("needs a checkpoint of flow_matching, ddim or consistency, got one of " + model.program);
   }
   return model;
 }
