@@ -45,6 +45,17 @@ struct image_studio {
 
   std::int64_t size() const { return images.size(3); }
 
+  /// From now on the test pictures of these classes only are what samples are judged by; none named: all.
+  void judge_classes(const std::vector<int>& classes) {
+    if (classes.empty()) return;
+    torch::Tensor wanted = torch::zeros({source.test.labels.size(0)}, torch::kBool);
+    for (const int c : classes) wanted = wanted | source.test.labels.eq(c);
+    const torch::Tensor rows = wanted.nonzero().flatten();
+    source.test = {source.test.images.index_select(0, rows), source.test.labels.index_select(0, rows)};
+    real_features = real_features.index_select(0, rows);
+    real = feature_statistics(real_features);
+  }
+
   /// Samples (B, ...) of a network that was trained on pictures times `factor` -> pictures (B, C, S, S) in [0, 1].
   torch::Tensor pictures(const torch::Tensor& samples, double factor = 1) const {
     return scale.pixels(samples.view({-1, images.size(1), size(), size()}) / factor);

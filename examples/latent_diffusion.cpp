@@ -1,0 +1,256 @@
+// Trains a generator on the latents of an autoencoder, as Stable Diffusion does, with and without pairing of the noise.
+//
+// A small variational autoencoder, trained here and kept; a UNet with self-attention on its latents that may be told the class;
+// flow matching, classifier-free guidance. With --conditional, noise is exchanged within classes; the pairing exact+across
+// shows what happens otherwise: the noise then tells the class, which it does not when pictures are made. --from FILE goes on from
+// a saved model, on other classes (--classes) or with other meanings of the labels (--shift-classes). --latents takes your
+// own latents instead, from .npy files.
+#include "common/autoencoder.hpp"
+#include "common/flow.hpp"
+#include "common/image_studio.hpp"
+#include "common/latent_model.hpp"
+#include "common/latents.hpp"
+#include "common/matched_samples.hpp"
+#include "common/options.hpp"
+#include "common/report.hpp"
+#include "common/training.hpp"
+
+#include <ATen/Parallel.h>
+#include <torch/nn/functional/loss.h>
+
+#include <CLI/CLI.hpp>
+
+namespace {
+
+using namespace examples;
+using torch::Tensor;
+
+constexpr double smoke_loss = 1.4;     // mean squared error that a smoke run must reach
+constexpr double without_class = 0.1;  // share of the samples whose class the network is not told in training
+
+struct own_options {
+  double guidance = 1.5;
+  std::string from, latents, labels;
+  std::vector<int> classes;
+  int shift_classes = 0;
+};
+
+/// What a run is trained on, the same for all.
+struct latent_task {
+  labelled_latents train;  // scaled
+  latent_scale scale;
+  std::int64_t classes = 0;           // that the network can be told; 0: none
+  std::vector<std::int64_t> sampled;  // labels of the samples that are judged, in turns of six
+};
+
+/// The labels of the first `count` samples: six of the first class, six of the next, ...
+Tensor sample_labels(const latent_task& task, std::int64_t count) {
+  if (task.classes == 0) return torch::zeros({count}, torch::kLong);
+  const Tensor turns = torch::arange(count).div(shown_side, "floor") % static_cast<std::int64_t>(task.sampled.size());
+  return torch::tensor(task.sampled).index_select(0, turns);
+}
+
+/// Latents (B, c, h, w) as the autoencoder knows them, from start noise.
+Tensor generate(latent_unet& network, const latent_task& task, double guidance, double sample_scale,
+                const Tensor& start, int euler_steps) {
+  const Tensor labels = sample_labels(task, start.size(0));
+  std::vector<Tensor> parts;
+  for (std::int64_t first = 0; first < start.size(0); first += 500) {
+    const std::int64_t count = std::min<std::int64_t>(500, start.size(0) - first);
+    const Tensor told = labels.narrow(0, first, count);
+    const auto velocity = [&](const Tensor& x, const Tensor& t) {
+      return guided_velocity(network, task.classes > 0 ? guidance : 1, x, t, told);
+    };
+    parts.push_back(euler_sample(start.narrow(0, first, count), euler_steps, velocity) / sample_scale);
+  }
+  return task.scale.unscaled(torch::cat(parts));
+}
+
+/// One run; judge.quality(latents) is a point of the curve, judge.finish(training, generate) ends the run.
+template <class Judge>
+run train(const job& j, const latent_task& task, const own_options& own, const Judge& judge) {
+  const auto network =
+      make_network<latent_unet>(j.key(), latent_unet_settings{task.train.latents.size(1), task.classes});
+  if (!own.from.empty()) read_average(own.from, *network);
+  training<latent_unet> training(j, network, {/*learning_rate*/ 2e-3, /*average_decay*/ 0.995, smoke_loss});
+  matched_samples batches(j, task.train.latents, task.train.labels, training.step());  // all that differs
+  const auto sample = [&](const Tensor& start, int euler_steps) {
+    return generate(training.average(), task, own.guidance, j.sample_scale(), start, euler_steps);
+  };
+
+  while (training.begin_step()) {
+    const matched_batch batch = training.wait_for([&] { return batches.next(); });
+    const Tensor& latents = batch.samples;  // (B, c, h, w)
+    const Tensor t = draw_times(latents.size(0), training.random());
+    Tensor labels = torch::full_like(batch.conditions, task.classes);  // no class
+    if (task.classes > 0) {
+      const Tensor told = torch::rand({latents.size(0)}, training.random()).ge(without_class);
+      labels = torch::where(told, batch.conditions, labels);
+    }
+    const Tensor velocity = training.network().forward(point_on_line(batch.noise, latents, t), t, labels);
+    training.end_step(torch::nn::functional::mse_loss(velocity, latents - batch.noise));
+    if (training.is_evaluation_due()) training.record(judge.quality(sample, j.options.sampler_steps.front()));
+  }
+  judge.finish(training, j.options, sample);
+  return training.result();
+}
+
+/// Judges pictures of the latents.
+struct picture_judge {
+  const image_studio& s;
+  autoencoder& decoder;
+  const latent_task& task;
+  int shift_classes;
+
+  template <class Sample>
+  auto pictures_of(const Sample& sample) const {
+    return
+        [this, sample](const Tensor& start, int steps) { return s.pictures(decoded(decoder, sample(start, steps))); };
+  }
+  template <class Sample>
+  double quality(const Sample& sample, int steps) const {
+    return s.frechet(pictures_of(sample)(s.start, steps));
+  }
+  template <class Training, class Sample>
+  void finish(Training& training, const trainer_options& options, const Sample& sample) const {
+    const auto pictures = pictures_of(sample);
+    judge_generator(training, options, s, pictures, [&]() -> std::vector<named_value> {
+      if (task.classes == 0) return {};
+      const Tensor seen = s.judge->forward(pictures(s.start, options.sampler_steps.front())).argmax(1);
+      const Tensor meant = (sample_labels(task, s.start.size(0)) + task.classes - shift_classes) % task.classes;
+      return {{"class as told", seen.eq(meant).to(torch::kDouble).mean().item<double>()}};
+    });
+  }
+};
+
+/// Judges latents for themselves, beside those that were held out.
+struct latent_judge {
+  Tensor real, start;  // (N, c h w), (judged, c, h, w)
+
+  template <class Sample>
+  double quality(const Sample& sample, int steps) const {
+    return frechet_distance(feature_statistics(sample(start, steps).flatten(1)), feature_statistics(real));
+  }
+  template <class Training, class Sample>
+  void finish(Training& training, const trainer_options& options, const Sample& sample) const {
+    if (training.is_finished()) return;
+    std::vector<double> distances;
+    for (const int steps : options.sampler_steps) distances.push_back(quality(sample, steps));
+    const Tensor samples = sample(start, options.sampler_steps.front()).flatten(1);
+    const std::int64_t count = std::min(samples.size(0), real.size(0));
+    training.finish(distances,
+                    {{"sliced Wasserstein", sliced_wasserstein(samples.narrow(0, 0, count), real.narrow(0, 0, count))}},
+                    torch::zeros({0}));
+  }
+};
+
+/// Chooses classes and labels as the options say.
+void choose_classes(latent_task& task, const trainer_options& options, const own_options& own, std::int64_t classes) {
+  for (const int c : own.classes) {
+    if (c >= classes) {
+      throw std::invalid_argument("--classes: needs classes below " + std::to_string(classes) + ", got " +
+                                  std::to_string(c));
+    }
+  }
+  if (!own.classes.empty()) task.train = of_classes(task.train, own.classes);
+  if (!options.has_classes) return;
+  task.classes = classes;
+  for (std::int64_t c = 0; c < classes; ++c) {
+    if (own.classes.empty() || std::count(own.classes.begin(), own.classes.end(), c)) {
+      task.sampled.push_back((c + own.shift_classes) % classes);
+    }
+  }
+  task.train.labels = (task.train.labels + own.shift_classes) % classes;
+}
+
+void compare_on_pictures(const trainer_options& options, const own_options& own) {
+  image_studio s(options);
+  s.introduce(std::cout);
+  const auto coder = autoencoder_for(s, options);
+  std::cout << "Autoencoder: mean squared error " << fixed(autoencoder_error(*coder, s), 3)
+            << " on test pictures of variance 1; Frechet distance of its pictures "
+            << fixed(s.frechet(s.pictures(decoded(*coder, encoded(*coder, s.scale.scaled(s.source.test.images))))), 1)
+            << ".\n\n";
+  const Tensor latents = encoded(*coder, s.images);
+  latent_task task;
+  task.scale = latent_scale(latents);
+  task.train = {task.scale.scaled(latents), s.source.train.labels};
+  choose_classes(task, options, own, static_cast<std::int64_t>(s.source.classes.size()));
+  s.judge_classes(own.classes);
+  s.start = start_noise({s.start.size(0), latents.size(1), latents.size(2), latents.size(3)});
+  const picture_judge judge{s, *coder, task, own.shift_classes};
+  std::vector<run> runs = run_all(
+      options, [] { at::set_num_threads(1); }, [&](const job& j) { return train(j, task, own, judge); });
+  report_images(options, s, {"Frechet distance", /*higher is better*/ false, 1, "Euler"}, std::move(runs),
+                "Latents, " + s.source.name);
+}
+
+void compare_on_latents(const trainer_options& options, const own_options& own) {
+  const labelled_latents data = read_latents(own.latents, own.labels);
+  const Tensor tenth = torch::arange(data.latents.size(0)) % 10 == 9;
+  const Tensor train_rows = tenth.logical_not().nonzero().flatten(), test_rows = tenth.nonzero().flatten();
+  latent_task task;
+  const Tensor latents = data.latents.index_select(0, train_rows);
+  task.scale = latent_scale(latents);
+  task.train = {task.scale.scaled(latents), data.labels.index_select(0, train_rows)};
+  choose_classes(task, options, own, data.labels.max().item<std::int64_t>() + 1);
+  labelled_latents test{data.latents.index_select(0, test_rows), data.labels.index_select(0, test_rows)};
+  if (!own.classes.empty()) test = of_classes(test, own.classes);
+  const Tensor real = test.latents.flatten(1);
+  if (real.size(1) > 1024) {
+    throw std::invalid_argument(
+        "--latents: needs at most 1024 values in a latent, to judge them by a Frechet distance, got " +
+        std::to_string(real.size(1)));
+  }
+  const latent_judge judge{
+      real, start_noise({options.smoke ? 200 : options.judged, latents.size(1), latents.size(2), latents.size(3)})};
+  std::cout << task.train.latents.size(0) << " latents of " << real.size(1) << " values; Frechet distance of "
+            << judge.start.size(0) << " samples to " << real.size(0) << " that were held out.\n\n";
+  const comparison result(
+      options, {"Frechet distance", /*higher is better*/ false, 2, "Euler"},
+      run_all(
+          options, [] { at::set_num_threads(1); }, [&](const job& j) { return train(j, task, own, judge); }));
+  result.print(std::cout);
+  result.write_csv(options.out + "/runs.csv");
+  result.write_json(options.out + "/report.json");
+  std::cout << "\nWritten: " << options.out << "/runs.csv, report.json";
+  if (result.draw_curves(options.out + "/curve.png", "Latents: Frechet distance")) std::cout << ", curve.png";
+  std::cout << std::endl;
+}
+
+void compare(trainer_options options, const own_options& own) {
+  if (options.steps == 0) options.steps = options.smoke ? 30 : own.from.empty() ? 3000 : 1000;
+  if (options.batch == 0) options.batch = 64;
+  at::set_num_threads(1);
+  if (own.latents.empty()) return compare_on_pictures(options, own);
+  compare_on_latents(options, own);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  trainer_options options;
+  options.data = "fashion-mnist";
+  options.pairings = {"none", "exact:1024"};
+  options.evaluations = 8;
+  options.out = "results/latent_diffusion";
+  own_options own;
+  return run_program(
+      "latent_diffusion", "Trains a generator on latents with and without pairing of the noise and compares.", argc,
+      argv, options, [&] { compare(options, own); },
+      [&](CLI::App& app) {
+        app.add_flag("--conditional", options.has_classes, "tell the network the class");
+        app.add_option("--guidance", own.guidance, "of samples towards their class; 1: none")
+            ->check(CLI::Range(0.0, 100.0))
+            ->capture_default_str();
+        app.add_option("--from", own.from, "go on from a checkpoint of this program")->check(CLI::ExistingFile);
+        app.add_option("--classes", own.classes, "train on these classes only, separated by commas")
+            ->delimiter(',')
+            ->check(CLI::Range(0, 9999));
+        app.add_option("--shift-classes", own.shift_classes, "add this to every label, around")
+            ->check(CLI::Range(0, 9999))
+            ->capture_default_str();
+        app.add_option("--latents", own.latents, "your own latents: .npy, (N, c, h, w)")->check(CLI::ExistingFile);
+        app.add_option("--labels", own.labels, "their classes: .npy, (N)")->check(CLI::ExistingFile);
+      });
+}
