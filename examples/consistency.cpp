@@ -14,6 +14,8 @@
 #include <ATen/Parallel.h>
 #include <torch/types.h>
 
+#include <CLI/CLI.hpp>
+
 namespace {
 
 using namespace examples;
@@ -67,8 +69,7 @@ Tensor generate(small_unet& network, const image_studio& s, const consistency_se
   return torch::cat(parts);
 }
 
-run train(const job& j, const image_studio& s) {
-  consistency_settings settings;
+run train(const job& j, const image_studio& s, consistency_settings settings) {
   settings.data_deviation = j.sample_scale();
   training<small_unet> training(j, make_consistency_network(s, j.key()),
                                 {/*learning_rate*/ 1e-3, /*average_decay*/ 0.995, smoke_loss});
@@ -90,14 +91,14 @@ run train(const job& j, const image_studio& s) {
   return training.result();
 }
 
-void compare(trainer_options options) {
+void compare(trainer_options options, const consistency_settings& settings) {
   if (options.steps == 0) options.steps = options.smoke ? 30 : 4000;
   if (options.batch == 0) options.batch = 64;
   const auto one_core_each = [] { at::set_num_threads(1); };
   one_core_each();
   const image_studio s(options);
   s.introduce(std::cout);
-  std::vector<run> runs = run_all(options, one_core_each, [&](const job& j) { return train(j, s); });
+  std::vector<run> runs = run_all(options, one_core_each, [&](const job& j) { return train(j, s, settings); });
   report_images(options, s, {"Frechet distance", /*higher is better*/ false, 1, "consistency"}, std::move(runs),
                 "Consistency, " + s.source.name);
 }
@@ -110,7 +111,17 @@ int main(int argc, char** argv) {
   options.sampler_steps = {1, 2};
   options.evaluations = 8;
   options.out = "results/consistency";
-  return run_program("consistency",
-                     "Trains a consistency model of pictures with and without pairing of the noise and compares.", argc,
-                     argv, options, [&] { compare(options); });
+  consistency_settings settings;
+  return run_program(
+      "consistency", "Trains a consistency model of pictures with and without pairing of the noise and compares.", argc,
+      argv, options, [&] { compare(options, settings); },
+      [&](CLI::App& app) {
+        app.add_option("--sigma-max", settings.greatest_sigma, "the noise that sampling starts from")
+            ->check(CLI::Range(1.0, 1000.0))
+            ->capture_default_str();
+        app.add_option("--levels", settings.last_levels,
+                       "pairs of neighbouring noise levels at the end of the training")
+            ->check(CLI::Range(10, 10240))
+            ->capture_default_str();
+      });
 }

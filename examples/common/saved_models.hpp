@@ -79,8 +79,10 @@ inline void use_ddim(saved_model& model, const image_studio& s, const std::map<s
   };
 }
 
-inline void use_consistency(saved_model& model, double sample_scale, std::shared_ptr<small_unet> network) {
+inline void use_consistency(saved_model& model, const std::map<std::string, std::string>& settings, double sample_scale,
+                            std::shared_ptr<small_unet> network) {
   consistency_settings own;
+  own.greatest_sigma = std::stod(settings.at("--sigma-max"));
   own.data_deviation = sample_scale;
   model.levels = [own](int steps) { return own.levels(steps); };
   model.predict = [own, network](const torch::Tensor& x, const noise_level& level) {
@@ -117,7 +119,7 @@ inline saved_model open_model(const std::string& file, const image_studio& s) {
   } else if (model.program == "consistency") {
     const auto network = make_consistency_network(s, 0);
     read_average(file, *network);
-    detail::use_consistency(model, sample_scale, network);
+    detail::use_consistency(model, options.settings, sample_scale, network);
   } else {
     throw std::runtime_error("needs a checkpoint of flow_matching, ddim or consistency, got one of " + model.program);
   }
