@@ -39,21 +39,14 @@ struct own_options {
 struct latent_task {
   labelled_latents train;  // scaled
   latent_scale scale;
-  std::int64_t classes = 0;           // that the network can be told; 0: none
-  std::vector<std::int64_t> sampled;  // labels of the samples that are judged, in turns of six
+  std::int64_t classes = 0;                 // that the network can be told; 0: none
+  std::vector<std::int64_t> sampled = {0};  // labels of the samples that are judged, in turns of six
 };
-
-/// The labels of the first `count` samples: six of the first class, six of the next, ...
-Tensor sample_labels(const latent_task& task, std::int64_t count) {
-  if (task.classes == 0) return torch::zeros({count}, torch::kLong);
-  const Tensor turns = torch::arange(count).div(shown_side, "floor") % static_cast<std::int64_t>(task.sampled.size());
-  return torch::tensor(task.sampled).index_select(0, turns);
-}
 
 /// Latents (B, c, h, w) as the autoencoder knows them, from start noise.
 Tensor generate(latent_unet& network, const latent_task& task, double guidance, double sample_scale,
                 const Tensor& start, int euler_steps) {
-  const Tensor labels = sample_labels(task, start.size(0));
+  const Tensor labels = labels_in_turns(task.sampled, start.size(0));
   std::vector<Tensor> parts;
   for (std::int64_t first = 0; first < start.size(0); first += 500) {
     const std::int64_t count = std::min<std::int64_t>(500, start.size(0) - first);
@@ -117,7 +110,8 @@ struct picture_judge {
     judge_generator(training, options, s, pictures, [&]() -> std::vector<named_value> {
       if (task.classes == 0) return {};
       const Tensor seen = s.judge->forward(pictures(s.start, options.sampler_steps.front())).argmax(1);
-      const Tensor meant = (sample_labels(task, s.start.size(0)) + task.classes - shift_classes) % task.classes;
+      const Tensor meant =
+          (labels_in_turns(task.sampled, s.start.size(0)) + task.classes - shift_classes) % task.classes;
       return {{"class as told", seen.eq(meant).to(torch::kDouble).mean().item<double>()}};
     });
   }
@@ -155,11 +149,7 @@ void choose_classes(latent_task& task, const trainer_options& options, const own
   if (!own.classes.empty()) task.train = of_classes(task.train, own.classes);
   if (!options.has_classes) return;
   task.classes = classes;
-  for (std::int64_t c = 0; c < classes; ++c) {
-    if (own.classes.empty() || std::count(own.classes.begin(), own.classes.end(), c)) {
-      task.sampled.push_back((c + own.shift_classes) % classes);
-    }
-  }
+  task.sampled = sampled_labels(classes, own.classes, own.shift_classes);
   task.train.labels = (task.train.labels + own.shift_classes) % classes;
 }
 

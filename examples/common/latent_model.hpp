@@ -6,7 +6,11 @@
 #include "latent_unet.hpp"
 #include "latents.hpp"
 
+#include <algorithm>
 #include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
 
 namespace examples {
 
@@ -19,6 +23,29 @@ inline std::shared_ptr<autoencoder> autoencoder_for(const image_studio& s, const
 inline double autoencoder_error(autoencoder& network, const image_studio& s) {
   const torch::Tensor pictures = s.scale.scaled(s.source.test.images);
   return (decoded(network, encoded(network, pictures)) - pictures).square().mean().item<double>();
+}
+
+/// The labels whose samples are judged, where every label of the data stands `shift` further: of these classes, or of all.
+inline std::vector<std::int64_t> sampled_labels(std::int64_t classes, const std::vector<int>& some, int shift) {
+  std::vector<std::int64_t> labels;
+  for (std::int64_t c = 0; c < classes; ++c) {
+    if (some.empty() || std::count(some.begin(), some.end(), c) > 0) labels.push_back((c + shift) % classes);
+  }
+  return labels;
+}
+
+/// The labels of `count` samples: a row of the picture of the first, a row of the next, ..., and again, (count) int64.
+inline torch::Tensor labels_in_turns(const std::vector<std::int64_t>& sampled, std::int64_t count) {
+  const torch::Tensor turns = torch::arange(count).div(shown_side, "floor") % static_cast<std::int64_t>(sampled.size());
+  return torch::tensor(sampled).index_select(0, turns);
+}
+
+/// "5,7" -> {5, 7}
+inline std::vector<int> class_list(const std::string& text) {
+  std::vector<int> classes;
+  std::istringstream in(text);
+  for (std::string one; std::getline(in, one, ',');) classes.push_back(std::stoi(one));
+  return classes;
 }
 
 }  // namespace examples

@@ -5,10 +5,12 @@
 #include "ddim_pictures.hpp"
 #include "flow_pictures.hpp"
 #include "image_studio.hpp"
+#include "latent_model.hpp"
 #include "options.hpp"
 #include "sampling.hpp"
 #include "training.hpp"
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -90,6 +92,34 @@ inline void use_consistency(saved_model& model, const std::map<std::string, std:
   };
 }
 
+/// With the classes that the trainer sampled, in the same turns.
+inline void use_latents(saved_model& model, const image_studio& s, const std::string& file,
+                        const trainer_options& options, double sample_scale) {
+  const auto setting = [&](const std::string& name) { return options.settings.at(name); };
+  if (!setting("--latents").empty()) throw std::runtime_error("needs a model of pictures, got one of latents: " + file);
+  trainer_options there = options;  // its autoencoder lies beside its checkpoints
+  there.out = std::filesystem::absolute(file).parent_path().parent_path().string();
+  const auto coder = autoencoder_for(s, there);
+  const latent_scale scale(encoded(*coder, s.images));
+  const bool is_conditional = setting("--conditional") == "true";
+  const auto classes = is_conditional ? static_cast<std::int64_t>(s.source.classes.size()) : 0;
+  model.shape = {autoencoder::latent_channels, s.size() / 4, s.size() / 4};
+  const auto network = make_network<latent_unet>(0, latent_unet_settings{model.shape[0], classes});
+  read_average(file, *network);
+  const std::vector<std::int64_t> sampled =
+      is_conditional ? sampled_labels(classes, class_list(setting("--classes")), std::stoi(setting("--shift-classes")))
+                     : std::vector<std::int64_t>{0};
+  const double guidance = is_conditional ? std::stod(setting("--guidance")) : 1;
+  model.levels = flow_levels;
+  model.predict = [network, sampled, guidance](const torch::Tensor& x, const noise_level& level) {
+    const torch::Tensor t = torch::full({x.size(0)}, level.time);
+    return x + level.noise * guided_velocity(*network, guidance, x, t, labels_in_turns(sampled, x.size(0)));
+  };
+  model.pictures = [&s, coder, scale, sample_scale](const torch::Tensor& latents) {
+    return s.pictures(decoded(*coder, scale.unscaled(latents / sample_scale)));
+  };
+}
+
 }  // namespace detail
 
 /// Opens the moving average that a checkpoint holds.
@@ -120,8 +150,11 @@ inline saved_model open_model(const std::string& file, const image_studio& s) {
     const auto network = make_consistency_network(s, 0);
     read_average(file, *network);
     detail::use_consistency(model, options.settings, sample_scale, network);
+  } else if (model.program == "latent_diffusion") {
+    detail::use_latents(model, s, file, options, sample_scale);
   } else {
-    throw std::runtime_error("needs a checkpoint of flow_matching, ddim or consistency, got one of " + model.program);
+    throw std::runtime_error("needs a checkpoint of flow_matching, ddim, consistency or latent_diffusion, got one of " +
+                             model.program);
   }
   return model;
 }
