@@ -192,6 +192,7 @@ bool draw_changed_noise(const std::string& file, const std::vector<finding>& fin
 }
 
 void analyse(const analyse_options& options) {
+  at::set_num_threads(1);  // as in training: small networks gain little from more
   std::filesystem::create_directories(options.out);
   const nlohmann::json first = checkpoint::read(options.files.front()).description;
   const trainer_options trained = options_of(first, options.out);
