@@ -138,14 +138,30 @@ struct latent_judge {
   }
 };
 
-/// Chooses classes and labels as the options say.
-void choose_classes(latent_task& task, const trainer_options& options, const own_options& own, std::int64_t classes) {
+/// Refuses classes that the data does not have, and a checkpoint that this network cannot go on from.
+void check_options(const trainer_options& options, const own_options& own, std::int64_t classes) {
   for (const int c : own.classes) {
     if (c >= classes) {
       throw std::invalid_argument("--classes: needs classes below " + std::to_string(classes) + ", got " +
                                   std::to_string(c));
     }
   }
+  if (own.from.empty()) return;
+  const nlohmann::json text = checkpoint::read(own.from).description;
+  if (text.at("program") != options.program) {
+    throw std::invalid_argument("--from: needs a checkpoint of " + options.program + ", got " + own.from);
+  }
+  for (const char* name : {"--conditional", "--data", "--size"}) {
+    const std::string& value = options.settings.at(name);
+    if (text.at("settings").at(name) != value) {
+      throw std::invalid_argument("--from: needs a checkpoint with " + std::string(name) + " " + value + ", got " +
+                                  own.from);
+    }
+  }
+}
+
+/// Chooses classes and labels as the options say.
+void choose_classes(latent_task& task, const trainer_options& options, const own_options& own, std::int64_t classes) {
   if (!own.classes.empty()) task.train = of_classes(task.train, own.classes);
   if (!options.has_classes) return;
   task.classes = classes;
@@ -155,6 +171,8 @@ void choose_classes(latent_task& task, const trainer_options& options, const own
 
 void compare_on_pictures(const trainer_options& options, const own_options& own) {
   image_studio s(options);
+  const auto classes = static_cast<std::int64_t>(s.source.classes.size());
+  check_options(options, own, classes);
   s.introduce(std::cout);
   const auto coder = autoencoder_for(s, options);
   std::cout << "Autoencoder: mean squared error " << fixed(autoencoder_error(*coder, s), 3)
@@ -165,7 +183,7 @@ void compare_on_pictures(const trainer_options& options, const own_options& own)
   latent_task task;
   task.scale = latent_scale(latents);
   task.train = {task.scale.scaled(latents), s.source.train.labels};
-  choose_classes(task, options, own, static_cast<std::int64_t>(s.source.classes.size()));
+  choose_classes(task, options, own, classes);
   s.judge_classes(own.classes);
   s.start = start_noise({s.start.size(0), latents.size(1), latents.size(2), latents.size(3)});
   const picture_judge judge{s, *coder, task, own.shift_classes};
@@ -177,13 +195,15 @@ void compare_on_pictures(const trainer_options& options, const own_options& own)
 
 void compare_on_latents(const trainer_options& options, const own_options& own) {
   const labelled_latents data = read_latents(own.latents, own.labels);
+  const std::int64_t classes = data.labels.max().item<std::int64_t>() + 1;
+  check_options(options, own, classes);
   const Tensor tenth = torch::arange(data.latents.size(0)) % 10 == 9;
   const Tensor train_rows = tenth.logical_not().nonzero().flatten(), test_rows = tenth.nonzero().flatten();
   latent_task task;
   const Tensor latents = data.latents.index_select(0, train_rows);
   task.scale = latent_scale(latents);
   task.train = {task.scale.scaled(latents), data.labels.index_select(0, train_rows)};
-  choose_classes(task, options, own, data.labels.max().item<std::int64_t>() + 1);
+  choose_classes(task, options, own, classes);
   labelled_latents test{data.latents.index_select(0, test_rows), data.labels.index_select(0, test_rows)};
   if (!own.classes.empty()) test = of_classes(test, own.classes);
   const Tensor real = test.latents.flatten(1);

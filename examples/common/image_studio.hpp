@@ -71,7 +71,8 @@ struct image_studio {
     out << source.name << ": " << images.size(0) << " pictures, " << images.size(1) << " x " << size() << " x "
         << size() << ". Judged by a classifier with " << fixed(100 * accuracy(*judge, source.test), 1)
         << " % accuracy on " << source.test.images.size(0) << " test pictures: Frechet distance of " << start.size(0)
-        << " samples to them.\n\n";
+        << " samples to them.\n"
+        << std::endl;
   }
 
  private:

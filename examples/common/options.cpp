@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <iostream>
 #include <set>
 #include <stdexcept>
 
@@ -208,6 +209,7 @@ int run_program(const std::string& name, const std::string& description, int arg
     return app.exit(help);
   } catch (const std::exception& error) {  // LibTorch's messages carry a stack trace: the first line says it
     const std::string text = error.what();
+    std::cout.flush();
     std::fprintf(stderr, "%s: %s\n", name.c_str(), text.substr(0, text.find('\n')).c_str());
     return 2;
   }
