@@ -107,12 +107,31 @@ run train(const job& j, const edit_task& task, std::shared_ptr<Network> network)
   return training.result();
 }
 
+/// The file of the model that flow_matching left in `folder`.
+std::string model_file(const job& j, const std::string& folder) {
+  trainer_options there = j.options;
+  there.out = folder;
+  return checkpoint_file({there, j.how, j.seed, j.progress});
+}
+
+/// The steps that the first of these models was trained for.
+int steps_of_models(const trainer_options& options, const std::string& folder) {
+  progress_bar none("", 0, "");
+  const job first{options, read_pairing(options.pairings.front(), options), options.seed, none};
+  return checkpoint::read(model_file(first, folder)).description.at("step");
+}
+
 /// A run of the model that flow_matching saved.
 template <class Network>
 run judge_saved(const job& j, const edit_task& task, Network& network, const std::string& folder) {
-  trainer_options there = j.options;
-  there.out = folder;
-  const nlohmann::json text = read_average(checkpoint_file({there, j.how, j.seed, j.progress}), network);
+  const std::string file = model_file(j, folder);
+  const nlohmann::json text = read_average(file, network);
+  check_made_with("--models", file, text, "flow_matching", j.options.settings,
+                  {"--data", "--size", "--image-scale", "--smoke"});
+  if (text.at("step") != j.options.steps) {
+    throw std::runtime_error("--models: needs models after the same number of steps, got " +
+                             std::to_string(j.options.steps) + " and others in " + file);
+  }
   const verdict found = judge_edits(network, task, j.sample_scale(), j.options.sampler_steps);
   run result;
   for (std::size_t i = 0; i < found.distances.size(); ++i) {
@@ -149,6 +168,7 @@ bool draw_edits(const std::string& file, const trainer_options& options, const e
 void compare(trainer_options options, const std::string& models) {
   const flow_set_up setting = flow_set_up_for(options);
   if (options.steps == 0) options.steps = options.smoke ? 25 : setting.steps;
+  if (!models.empty()) options.steps = steps_of_models(options, models);
   if (options.batch == 0) options.batch = setting.batch;
   const auto one_core_each = [] { at::set_num_threads(1); };
   one_core_each();

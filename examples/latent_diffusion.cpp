@@ -20,6 +20,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <filesystem>
+
 namespace {
 
 using namespace examples;
@@ -65,7 +67,8 @@ run train(const job& j, const latent_task& task, const own_options& own, const J
   const auto network =
       make_network<latent_unet>(j.key(), latent_unet_settings{task.train.latents.size(1), task.classes});
   if (!own.from.empty()) read_average(own.from, *network);
-  training<latent_unet> training(j, network, {/*learning_rate*/ 2e-3, /*average_decay*/ 0.995, smoke_loss});
+  const double bound = own.latents.empty() ? smoke_loss : 0;  // of the user's latents nothing is known
+  training<latent_unet> training(j, network, {/*learning_rate*/ 2e-3, /*average_decay*/ 0.995, bound});
   matched_samples batches(j, task.train.latents, task.train.labels, training.step());  // all that differs
   const auto sample = [&](const Tensor& start, int euler_steps) {
     return generate(training.average(), task, own.guidance, j.sample_scale(), start, euler_steps);
@@ -121,41 +124,38 @@ struct picture_judge {
 struct latent_judge {
   Tensor real, start;  // (N, c h w), (judged, c, h, w)
 
+  /// A covariance of more values is too large to be known from some thousand latents.
+  bool by_frechet() const { return real.size(1) <= 1024; }
+  metric quality_is() const {
+    return {by_frechet() ? "Frechet distance" : "sliced Wasserstein distance", /*higher is better*/ false,
+            by_frechet() ? 2 : 3, "Euler"};
+  }
+
+  double sliced(const Tensor& samples) const {
+    const std::int64_t count = std::min(samples.size(0), real.size(0));
+    return sliced_wasserstein(samples.narrow(0, 0, count), real.narrow(0, 0, count));
+  }
   template <class Sample>
   double quality(const Sample& sample, int steps) const {
-    return frechet_distance(feature_statistics(sample(start, steps).flatten(1)), feature_statistics(real));
+    const Tensor samples = sample(start, steps).flatten(1);
+    return by_frechet() ? frechet_distance(feature_statistics(samples), feature_statistics(real)) : sliced(samples);
   }
   template <class Training, class Sample>
   void finish(Training& training, const trainer_options& options, const Sample& sample) const {
     if (training.is_finished()) return;
     std::vector<double> distances;
     for (const int steps : options.sampler_steps) distances.push_back(quality(sample, steps));
-    const Tensor samples = sample(start, options.sampler_steps.front()).flatten(1);
-    const std::int64_t count = std::min(samples.size(0), real.size(0));
-    training.finish(distances,
-                    {{"sliced Wasserstein", sliced_wasserstein(samples.narrow(0, 0, count), real.narrow(0, 0, count))}},
-                    torch::zeros({0}));
+    std::vector<named_value> others;
+    if (by_frechet()) others = {{"sliced Wasserstein", sliced(sample(start, options.sampler_steps.front()))}};
+    training.finish(distances, others, torch::zeros({0}));
   }
 };
 
-/// Refuses classes that the data does not have, and a checkpoint that this network cannot go on from.
-void check_options(const trainer_options& options, const own_options& own, std::int64_t classes) {
-  for (const int c : own.classes) {
+void check_classes(const std::vector<int>& some, std::int64_t classes) {
+  for (const int c : some) {
     if (c >= classes) {
       throw std::invalid_argument("--classes: needs classes below " + std::to_string(classes) + ", got " +
                                   std::to_string(c));
-    }
-  }
-  if (own.from.empty()) return;
-  const nlohmann::json text = checkpoint::read(own.from).description;
-  if (text.at("program") != options.program) {
-    throw std::invalid_argument("--from: needs a checkpoint of " + options.program + ", got " + own.from);
-  }
-  for (const char* name : {"--conditional", "--data", "--size"}) {
-    const std::string& value = options.settings.at(name);
-    if (text.at("settings").at(name) != value) {
-      throw std::invalid_argument("--from: needs a checkpoint with " + std::string(name) + " " + value + ", got " +
-                                  own.from);
     }
   }
 }
@@ -163,18 +163,31 @@ void check_options(const trainer_options& options, const own_options& own, std::
 /// Chooses classes and labels as the options say.
 void choose_classes(latent_task& task, const trainer_options& options, const own_options& own, std::int64_t classes) {
   if (!own.classes.empty()) task.train = of_classes(task.train, own.classes);
+  if (task.train.labels.numel() == 0) throw std::invalid_argument("--classes: needs classes of the data, got others");
   if (!options.has_classes) return;
   task.classes = classes;
-  task.sampled = sampled_labels(classes, own.classes, own.shift_classes);
+  task.sampled = sampled_labels(classes, classes_in(task.train.labels), own.shift_classes);
   task.train.labels = (task.train.labels + own.shift_classes) % classes;
+}
+
+/// The autoencoder: that of the model that is gone on from, or the program's own. A copy of it lies in `out`.
+std::shared_ptr<autoencoder> choose_autoencoder(const image_studio& s, const trainer_options& options,
+                                                const own_options& own) {
+  if (!own.from.empty()) {
+    const std::string file = autoencoder_file_of(own.from, s, options);
+    const std::string copy = options.out + "/" + std::filesystem::path(file).filename().string();
+    std::filesystem::copy_file(file, copy + ".part", std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::rename(copy + ".part", copy);
+  }
+  return autoencoder_for(s, options);
 }
 
 void compare_on_pictures(const trainer_options& options, const own_options& own) {
   image_studio s(options);
   const auto classes = static_cast<std::int64_t>(s.source.classes.size());
-  check_options(options, own, classes);
+  check_classes(own.classes, classes);
   s.introduce(std::cout);
-  const auto coder = autoencoder_for(s, options);
+  const auto coder = choose_autoencoder(s, options, own);
   std::cout << "Autoencoder: mean squared error " << fixed(autoencoder_error(*coder, s), 3)
             << " on test pictures of variance 1; Frechet distance of its pictures "
             << fixed(s.frechet(s.pictures(decoded(*coder, encoded(*coder, s.scale.scaled(s.source.test.images))))), 1)
@@ -193,42 +206,62 @@ void compare_on_pictures(const trainer_options& options, const own_options& own)
                 "Latents, " + s.source.name);
 }
 
+/// Every tenth latent is held out.
 void compare_on_latents(const trainer_options& options, const own_options& own) {
   const labelled_latents data = read_latents(own.latents, own.labels);
   const std::int64_t classes = data.labels.max().item<std::int64_t>() + 1;
-  check_options(options, own, classes);
+  check_classes(own.classes, classes);
   const Tensor tenth = torch::arange(data.latents.size(0)) % 10 == 9;
-  const Tensor train_rows = tenth.logical_not().nonzero().flatten(), test_rows = tenth.nonzero().flatten();
   latent_task task;
-  const Tensor latents = data.latents.index_select(0, train_rows);
-  task.scale = latent_scale(latents);
-  task.train = {task.scale.scaled(latents), data.labels.index_select(0, train_rows)};
+  task.train = rows_of(data, tenth.logical_not());
+  task.scale = latent_scale(task.train.latents);
+  task.train.latents = task.scale.scaled(task.train.latents);
   choose_classes(task, options, own, classes);
-  labelled_latents test{data.latents.index_select(0, test_rows), data.labels.index_select(0, test_rows)};
+  labelled_latents test = rows_of(data, tenth);
   if (!own.classes.empty()) test = of_classes(test, own.classes);
-  const Tensor real = test.latents.flatten(1);
-  if (real.size(1) > 1024) {
-    throw std::invalid_argument(
-        "--latents: needs at most 1024 values in a latent, to judge them by a Frechet distance, got " +
-        std::to_string(real.size(1)));
+  if (test.latents.size(0) < 2) {
+    throw std::invalid_argument("--latents: needs 2 latents that are held out, every tenth, got " +
+                                std::to_string(test.latents.size(0)));
   }
-  const latent_judge judge{
-      real, start_noise({options.smoke ? 200 : options.judged, latents.size(1), latents.size(2), latents.size(3)})};
-  std::cout << task.train.latents.size(0) << " latents of " << real.size(1) << " values; Frechet distance of "
-            << judge.start.size(0) << " samples to " << real.size(0) << " that were held out.\n\n";
+  std::vector<std::int64_t> shape = test.latents.sizes().vec();
+  shape[0] = options.smoke ? 200 : options.judged;
+  const latent_judge judge{test.latents.flatten(1), start_noise(shape)};
+  std::cout << task.train.latents.size(0) << " latents of " << judge.real.size(1) << " values, judged by the "
+            << judge.quality_is().name << " between " << shape[0] << " samples and " << judge.real.size(0)
+            << " latents that were held out"
+            << (judge.by_frechet() ? "" : " (a Frechet distance needs at most 1024 values)") << ".\n\n";
   const comparison result(
-      options, {"Frechet distance", /*higher is better*/ false, 2, "Euler"},
+      options, judge.quality_is(),
       run_all(
           options, [] { at::set_num_threads(1); }, [&](const job& j) { return train(j, task, own, judge); }));
   result.print(std::cout);
   result.write_csv(options.out + "/runs.csv");
   result.write_json(options.out + "/report.json");
   std::cout << "\nWritten: " << options.out << "/runs.csv, report.json";
-  if (result.draw_curves(options.out + "/curve.png", "Latents: Frechet distance")) std::cout << ", curve.png";
+  if (result.draw_curves(options.out + "/curve.png", "Latents: " + judge.quality_is().name)) std::cout << ", curve.png";
   std::cout << std::endl;
 }
 
+/// Refuses options that would have no effect, or another one than meant, before any work.
+void check_options(const trainer_options& options, const own_options& own) {
+  const auto need = [](bool given, const std::string& needed, const std::string& option) {
+    if (!given) throw std::invalid_argument(option + ": needs " + needed + " too, got it alone");
+  };
+  need(own.latents.empty() || !own.labels.empty() || !options.has_classes, "--labels", "--conditional with --latents");
+  need(own.labels.empty() || !own.latents.empty(), "--latents", "--labels");
+  need(own.shift_classes == 0 || options.has_classes, "--conditional", "--shift-classes");
+  if (own.from.empty()) return;
+  check_made_with("--from", own.from, checkpoint::read(own.from).description, options.program, options.settings,
+                  own.latents.empty()
+                      ? std::vector<std::string>{"--conditional", "--data", "--size", "--smoke", "--latents"}
+                      : std::vector<std::string>{"--conditional"});
+  if (std::filesystem::equivalent(folder_of(own.from), options.out)) {
+    throw std::invalid_argument("--from: needs another --out, where the runs do not overwrite it, got " + own.from);
+  }
+}
+
 void compare(trainer_options options, const own_options& own) {
+  check_options(options, own);
   if (options.steps == 0) options.steps = options.smoke ? 30 : own.from.empty() ? 3000 : 1000;
   if (options.batch == 0) options.batch = 64;
   at::set_num_threads(1);
@@ -253,7 +286,7 @@ int main(int argc, char** argv) {
         app.add_option("--guidance", own.guidance, "of samples towards their class; 1: none")
             ->check(CLI::Range(0.0, 100.0))
             ->capture_default_str();
-        app.add_option("--from", own.from, "go on from a checkpoint of this program")->check(CLI::ExistingFile);
+        app.add_option("--from", own.from, "go on from this checkpoint of the program")->check(CLI::ExistingFile);
         app.add_option("--classes", own.classes, "train on these classes only, separated by commas")
             ->delimiter(',')
             ->check(CLI::Range(0, 9999));

@@ -190,6 +190,7 @@ TEST_CASE("a user's latents are read with their labels, and refused where they m
   CHECK(read_latents(file, labels).labels.eq(7).all().item<bool>());
   CHECK(of_classes(read_latents(file, labels), {7}).latents.size(0) == 20);
   CHECK(of_classes(read_latents(file, labels), {6}).latents.size(0) == 0);
+  CHECK(classes_in(torch::tensor({3, 1, 3, 7}, torch::kLong)) == std::vector<int>{1, 3, 7});
 
   npy::save(labels, {19}, std::vector<std::int32_t>(19, 7));
   CHECK_THROWS_WITH(read_latents(file, labels), Contains("needs 20 whole numbers in " + labels));
@@ -204,6 +205,15 @@ TEST_CASE("a user's latents are read with their labels, and refused where they m
   npy::save(file, {20, 1, 1, 1}, std::vector<float>(20, NAN));
   CHECK_THROWS_WITH(read_latents(file, ""), Contains("needs finite latents"));
   CHECK_THROWS_WITH(read_latents(folder.file("none.npy"), ""), Contains("no such file"));
+}
+
+TEST_CASE("labels are sampled in turns, of the classes that are wanted, where they stand after a shift") {
+  CHECK(sampled_labels(4, {}, 0) == std::vector<std::int64_t>{0, 1, 2, 3});
+  CHECK(sampled_labels(4, {1, 3}, 1) == std::vector<std::int64_t>{2, 0});
+  const at::Tensor turns = labels_in_turns({2, 0}, 4 * shown_side);
+  CHECK(turns.view({4, shown_side}).eq(torch::tensor({{2}, {0}, {2}, {0}})).all().item<bool>());
+  CHECK(class_list("5,7") == std::vector<int>{5, 7});
+  CHECK(class_list("").empty());
 }
 
 TEST_CASE("latents come back from the scale that networks train on") {

@@ -239,3 +239,18 @@ TEST_CASE("a checkpoint of other options, or of another network, is refused") {
   CHECK(read_average(file, same).at("pairing") == "none");
   CHECK_THROWS_WITH(read_average(file, other), Contains("needs the weights of this network") && Contains(file));
 }
+
+TEST_CASE("what another program or other options made is refused, in the settings that matter") {
+  const nlohmann::json text = {{"program", "flow_matching"}, {"settings", {{"--size", "14"}, {"--smoke", ""}}}};
+  const std::map<std::string, std::string> same = {{"--size", "14"}, {"--smoke", "true"}, {"--new", "1"}};
+  const auto check = [&](const std::string& program, const std::vector<std::string>& names) {
+    check_made_with("--models", "a.pt", text, program, same, names);
+  };
+  CHECK_NOTHROW(check("flow_matching", {"--size"}));
+  CHECK_THROWS_WITH(check("ddim", {"--size"}),
+                    "--models: needs the options that a.pt was made with, program "
+                    "flow_matching, got ddim");
+  CHECK_THROWS_WITH(check("flow_matching", {"--smoke"}), Contains("--smoke nothing, got true"));
+  CHECK_THROWS_WITH(check("flow_matching", {"--new"}), Contains("--new missing, got 1"));
+  CHECK_THROWS_WITH(check("flow_matching", {}), Contains("--new missing"));
+}

@@ -52,6 +52,14 @@ class autoencoder : public torch::nn::Cloneable<autoencoder> {
       fourth_{nullptr};
 };
 
+/// The file in `folder` that keeps an autoencoder of such pictures.
+inline std::string autoencoder_file(const torch::Tensor& pictures, const std::string& name, std::int64_t steps,
+                                    const std::string& folder) {
+  const std::string size = std::to_string(pictures.size(3));
+  return folder + "/autoencoder-" + name + "-" + size + "x" + size + "-" + std::to_string(pictures.size(0)) +
+         "-pictures-" + std::to_string(steps) + "-steps.pt";
+}
+
 /// Trains an autoencoder, or reads what an earlier program kept in `folder`.
 ///
 /// The squared error of a pixel, where pixels have variance 1, and a thousandth of the divergence of a latent from N(0, 1).
@@ -60,9 +68,7 @@ class autoencoder : public torch::nn::Cloneable<autoencoder> {
 /// @param name      of the data, for the name of the file.
 inline std::shared_ptr<autoencoder> trained_autoencoder(const torch::Tensor& pictures, const std::string& name,
                                                         std::int64_t steps, const std::string& folder) {
-  const std::int64_t size = pictures.size(3);
-  const std::string file = folder + "/autoencoder-" + name + "-" + std::to_string(size) + "x" + std::to_string(size) +
-                           "-" + std::to_string(pictures.size(0)) + "-pictures-" + std::to_string(steps) + "-steps.pt";
+  const std::string file = autoencoder_file(pictures, name, steps, folder);
   auto network = make_network<autoencoder>(2, pictures.size(1));
   if (std::filesystem::exists(file)) {
     torch::load(network, file);

@@ -2,6 +2,7 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -62,6 +63,24 @@ checkpoint checkpoint::read(const std::string& file) {
     fail("is damaged in its first line");
   }
   return result;
+}
+
+void check_made_with(const std::string& option, const std::string& file, const nlohmann::json& description,
+                     const std::string& program, const std::map<std::string, std::string>& settings,
+                     const std::vector<std::string>& names) {
+  const auto check = [&](const std::string& what, const std::string& own, const std::string& other) {
+    if (own == other) return;
+    const auto text = [](const std::string& value) { return value.empty() ? "nothing" : value; };
+    throw std::runtime_error(option + ": needs the options that " + file + " was made with, " + what + " " +
+                             text(other) + ", got " + text(own));
+  };
+  check("program", program, description.at("program"));
+  const std::map<std::string, std::string> saved = description.at("settings");
+  for (const auto& [name, value] : settings) {
+    if (!names.empty() && std::count(names.begin(), names.end(), name) == 0) continue;
+    const auto found = saved.find(name);
+    check(name, value, found == saved.end() ? "missing" : found->second);
+  }
 }
 
 std::string archive_bytes(torch::serialize::OutputArchive& archive) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -24,6 +25,17 @@ struct checkpoint {
   /// @throws std::runtime_error  there is no such file, or it is damaged (every byte is covered by a checksum).
   static checkpoint read(const std::string& file);
 };
+
+/// Refuses a checkpoint of another program or of other settings, and says in what it differs.
+///
+/// @param option       that named the checkpoint, such as "--resume".
+/// @param description  of the checkpoint `file`.
+/// @param settings     of this program.
+/// @param names        of those that must be the same; none named: all.
+/// @throws std::runtime_error  one differs.
+void check_made_with(const std::string& option, const std::string& file, const nlohmann::json& description,
+                     const std::string& program, const std::map<std::string, std::string>& settings,
+                     const std::vector<std::string>& names = {});
 
 /// What is saved to an archive, as bytes; and back.
 std::string archive_bytes(torch::serialize::OutputArchive& archive);

@@ -7,16 +7,38 @@
 #include "latents.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace examples {
 
+inline std::int64_t autoencoder_steps(const trainer_options& options) { return options.smoke ? 50 : 1500; }
+
 /// The autoencoder of the pictures, from the folder of the program or trained now.
 inline std::shared_ptr<autoencoder> autoencoder_for(const image_studio& s, const trainer_options& options) {
-  return trained_autoencoder(s.images, s.source.name, options.smoke ? 50 : 1500, options.out);
+  return trained_autoencoder(s.images, s.source.name, autoencoder_steps(options), options.out);
+}
+
+/// OUT of a checkpoint OUT/checkpoints/RUN.pt.
+inline std::string folder_of(const std::string& checkpoint_file) {
+  return std::filesystem::absolute(checkpoint_file).parent_path().parent_path().string();
+}
+
+/// The file of the autoencoder that a saved model was trained with: another one would show its latents as other pictures.
+///
+/// @throws std::runtime_error  it does not lie above the model's checkpoints.
+inline std::string autoencoder_file_of(const std::string& checkpoint_file, const image_studio& s,
+                                       const trainer_options& options) {
+  const std::string file =
+      autoencoder_file(s.images, s.source.name, autoencoder_steps(options), folder_of(checkpoint_file));
+  if (!std::filesystem::exists(file)) {
+    throw std::runtime_error("needs the autoencoder that " + checkpoint_file + " was trained with, got no " + file);
+  }
+  return file;
 }
 
 /// Mean squared error of the test pictures after encoding and decoding, where pixels have variance 1.

@@ -10,7 +10,6 @@
 #include "sampling.hpp"
 #include "training.hpp"
 
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -97,9 +96,8 @@ inline void use_latents(saved_model& model, const image_studio& s, const std::st
                         const trainer_options& options, double sample_scale) {
   const auto setting = [&](const std::string& name) { return options.settings.at(name); };
   if (!setting("--latents").empty()) throw std::runtime_error("needs a model of pictures, got one of latents: " + file);
-  trainer_options there = options;  // its autoencoder lies beside its checkpoints
-  there.out = std::filesystem::absolute(file).parent_path().parent_path().string();
-  const auto coder = autoencoder_for(s, there);
+  const auto coder = make_network<autoencoder>(0, s.images.size(1));
+  torch::load(coder, autoencoder_file_of(file, s, options));
   const latent_scale scale(encoded(*coder, s.images));
   const bool is_conditional = setting("--conditional") == "true";
   const auto classes = is_conditional ? static_cast<std::int64_t>(s.source.classes.size()) : 0;

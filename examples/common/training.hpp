@@ -204,7 +204,7 @@ class training {
 
   void load() {
     const checkpoint saved = checkpoint::read(file_);
-    check_settings(saved.description);
+    check_made_with("--resume", file_, saved.description, job_.options.program, job_.options.settings);
     torch::serialize::InputArchive archive = read_archive(saved.archive), network, average, optimizer;
     archive.read("network", network);
     archive.read("average", average);
@@ -234,22 +234,6 @@ class training {
     whole_step_ = wall_clock(text.at("whole_step"));
     result_.noise_share = wait_.seconds() / whole_step_.seconds();
     job_.progress.leave_out(step_);
-  }
-
-  /// Refuses the checkpoint of another training, and says in what it differs.
-  void check_settings(const nlohmann::json& text) const {
-    const auto refuse = [&](const std::string& what, const std::string& own, const std::string& other) {
-      throw std::runtime_error("--resume: needs the options that " + file_ + " was made with, " + what + " " + other +
-                               ", got " + own);
-    };
-    if (text.at("program") != job_.options.program) refuse("program", job_.options.program, text.at("program"));
-    const std::map<std::string, std::string> saved = text.at("settings");
-    for (const auto& [name, value] : job_.options.settings) {
-      const auto found = saved.find(name);
-      if (found == saved.end() || found->second != value) {
-        refuse(name, value.empty() ? "nothing" : value, found == saved.end() ? "missing" : found->second);
-      }
-    }
   }
 
   job job_;
