@@ -82,6 +82,33 @@ TEST_CASE("a sampler that always sees the same pictures ends at them, and shows 
   }
 }
 
+TEST_CASE("every sampler begins in noise, ends at the picture, and has less noise at each step") {
+  const consistency_settings consistency;
+  for (const std::vector<noise_level>& levels :
+       {diffusion_schedule(schedule_kind::linear).levels(50), diffusion_schedule(schedule_kind::cosine).levels(50),
+        flow_levels(10), consistency.levels(1), consistency.levels(2), consistency.levels(4)}) {
+    CHECK(levels.front().noise > 50 * levels.front().signal);
+    CHECK(levels.back().signal == 1);
+    CHECK(levels.back().noise == 0);
+    for (std::size_t i = 1; i < levels.size(); ++i) {
+      REQUIRE(levels[i].noise * levels[i - 1].signal < levels[i - 1].noise * levels[i].signal);
+    }
+  }
+}
+
+TEST_CASE("the second step of a consistency model has the noise that the first picture was seen in") {
+  const at::Tensor image = normal({3, 1, 4, 4}, 14), noise = normal({3, 1, 4, 4}, 15);
+  const std::vector<noise_level> levels = consistency_settings().levels(2);
+  std::vector<at::Tensor> met;
+  follow_levels(image + levels[0].noise * noise, levels, [&](const at::Tensor& x, const noise_level&) {
+    met.push_back(x);
+    return image;
+  });
+  REQUIRE(met.size() == 2);
+  CHECK(levels[1].noise == Approx(consistency_settings().second_sigma));
+  CHECK(greatest_difference(met[1], image + levels[1].noise * noise) < 1e-4);
+}
+
 TEST_CASE("the levels of a flow are Euler's method") {
   const at::Tensor start = normal({3, 2}, 5);
   const auto velocity = [](const at::Tensor& x, const at::Tensor& t) { return x.sin() + t.unsqueeze(1); };

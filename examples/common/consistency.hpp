@@ -51,7 +51,7 @@ struct consistency_settings {
     return torch::tensor(weights);
   }
 
-  /// A sampler's levels, from the greatest sigma to the picture; all after the first are as small as the second of two.
+  /// A sampler's levels: from the greatest sigma to that of the second step, evenly in the logarithm, then the picture.
   std::vector<noise_level> levels(int steps) const {
     std::vector<noise_level> all;
     for (int i = 0; i < steps; ++i) {
