@@ -125,13 +125,14 @@ int steps_of_models(const trainer_options& options, const std::string& folder) {
 template <class Network>
 run judge_saved(const job& j, const edit_task& task, Network& network, const std::string& folder) {
   const std::string file = model_file(j, folder);
-  const nlohmann::json text = read_average(file, network);
+  const nlohmann::json text = checkpoint::read(file).description;
   check_made_with("--models", file, text, "flow_matching", j.options.settings,
                   {"--data", "--size", "--image-scale", "--smoke"});
   if (text.at("step") != j.options.steps) {
     throw std::runtime_error("--models: needs models after the same number of steps, got " +
                              std::to_string(j.options.steps) + " and others in " + file);
   }
+  read_average(file, network);
   const verdict found = judge_edits(network, task, j.sample_scale(), j.options.sampler_steps);
   run result;
   for (std::size_t i = 0; i < found.distances.size(); ++i) {

@@ -35,7 +35,7 @@ inline at::Tensor sheet(const picture_block& block, std::int64_t zoom) {
 inline bool draw_pictures(const std::string& file, const std::string& title,
                           const std::vector<std::vector<picture_block>>& rows) {
   const at::Tensor& any = rows.front().front().pictures;
-  const std::int64_t zoom = std::max<std::int64_t>(1, 56 / any.size(2));
+  const std::int64_t zoom = std::max<std::int64_t>(1, 64 / any.size(2));
   const auto columns = rows.front().size();
   std::vector<int> heights;
   int width = 0, height = 60;
@@ -45,7 +45,7 @@ inline bool draw_pictures(const std::string& file, const std::string& title,
       if (!block.pictures.defined()) continue;
       const at::Tensor pixels = sheet(block, zoom);
       highest = std::max(highest, static_cast<int>(pixels.size(0)));
-      width = std::max({width, static_cast<int>(pixels.size(1)), static_cast<int>(7 * block.title.size())});
+      width = std::max({width, static_cast<int>(pixels.size(1)), static_cast<int>(8 * block.title.size())});
     }
     heights.push_back(highest + 44);
     height += heights.back();
