@@ -11,6 +11,7 @@
 #include "common/image_studio.hpp"
 #include "common/picture_sheet.hpp"
 #include "common/report.hpp"
+#include "common/sampling.hpp"
 #include "common/saved_models.hpp"
 
 #include <ATen/Parallel.h>
@@ -53,11 +54,11 @@ struct finding {
   std::vector<double> moved_by;   ///< root mean square change of a pixel, where unrelated pictures have 1
 };
 
-/// Pictures of the model, 500 at a time; predictions of each step go to `see`.
+/// Pictures of the model; predictions of each step go to `see`.
 std::vector<Tensor> predicted_pictures(const saved_model& model, const Tensor& start, int steps) {
   const std::vector<noise_level> levels = model.levels(steps);
   std::vector<std::vector<Tensor>> parts(static_cast<std::size_t>(steps));
-  for (const Tensor& noise : start.split(500)) {
+  for (const Tensor& noise : start.split(sampled_at_once)) {
     std::size_t step = 0;
     follow_levels(levels.front().noise * noise, levels, model.predict,
                   [&](const Tensor& images) { parts[step++].push_back(model.pictures(images)); });

@@ -9,6 +9,7 @@
 #include "common/networks.hpp"
 #include "common/options.hpp"
 #include "common/report.hpp"
+#include "common/sampling.hpp"
 #include "common/training.hpp"
 
 #include <ATen/Parallel.h>
@@ -46,7 +47,7 @@ Tensor consistency_loss(small_unet& network, const consistency_settings& setting
   return (((squares + c * c).sqrt() - c) / (high - low)).mean();
 }
 
-/// Pictures in [0, 1]; 500 at a time, which the caches like.
+/// Pictures in [0, 1].
 ///
 /// @param renewed  noise for the second step; undefined: the same as in the first.
 Tensor generate(small_unet& network, const image_studio& s, const consistency_settings& settings, const Tensor& start,
@@ -56,8 +57,8 @@ Tensor generate(small_unet& network, const image_studio& s, const consistency_se
     return consistency_prediction(network, settings, x, level);
   };
   std::vector<Tensor> parts;
-  for (std::int64_t first = 0; first < start.size(0); first += 500) {
-    const std::int64_t count = std::min<std::int64_t>(500, start.size(0) - first);
+  for (std::int64_t first = 0; first < start.size(0); first += sampled_at_once) {
+    const std::int64_t count = std::min(sampled_at_once, start.size(0) - first);
     Tensor x = settings.greatest_sigma * start.narrow(0, first, count);
     if (renewed.defined()) {
       const torch::NoGradGuard no_gradients;

@@ -8,6 +8,7 @@
 #include "common/masked_sampling.hpp"
 #include "common/options.hpp"
 #include "common/report.hpp"
+#include "common/sampling.hpp"
 #include "common/training.hpp"
 
 #include <ATen/Parallel.h>
@@ -37,7 +38,7 @@ struct edit_task {
   }
 };
 
-/// Edited pictures in [0, 1], (N, C, S, S); 500 at a time, which the caches like.
+/// Edited pictures in [0, 1], (N, C, S, S).
 ///
 /// @param near  starts from the nearest of 16 noises instead of any.
 template <class Network>
@@ -46,8 +47,8 @@ Tensor edit(Network& network, const edit_task& task, const Tensor& known, double
   const Tensor pictures = task.s.scale.scaled(task.originals) * sample_scale;
   const auto velocity = [&](const Tensor& x, const Tensor& t) { return network.forward(x, t); };
   std::vector<Tensor> parts;
-  for (std::int64_t first = 0; first < pictures.size(0); first += 500) {
-    const std::int64_t count = std::min<std::int64_t>(500, pictures.size(0) - first);
+  for (std::int64_t first = 0; first < pictures.size(0); first += sampled_at_once) {
+    const std::int64_t count = std::min(sampled_at_once, pictures.size(0) - first);
     const Tensor some = pictures.narrow(0, first, count);
     const Tensor start = near ? nearest_start(some, known, candidates, static_cast<std::uint64_t>(1 + first))
                               : task.s.start.narrow(0, first, count);

@@ -13,6 +13,7 @@
 #include "common/matched_samples.hpp"
 #include "common/options.hpp"
 #include "common/report.hpp"
+#include "common/sampling.hpp"
 #include "common/training.hpp"
 
 #include <ATen/Parallel.h>
@@ -50,8 +51,8 @@ Tensor generate(latent_unet& network, const latent_task& task, double guidance, 
                 const Tensor& start, int euler_steps) {
   const Tensor labels = labels_in_turns(task.sampled, start.size(0));
   std::vector<Tensor> parts;
-  for (std::int64_t first = 0; first < start.size(0); first += 500) {
-    const std::int64_t count = std::min<std::int64_t>(500, start.size(0) - first);
+  for (std::int64_t first = 0; first < start.size(0); first += sampled_at_once) {
+    const std::int64_t count = std::min(sampled_at_once, start.size(0) - first);
     const Tensor told = labels.narrow(0, first, count);
     const auto velocity = [&](const Tensor& x, const Tensor& t) {
       return guided_velocity(network, task.classes > 0 ? guidance : 1, x, t, told);

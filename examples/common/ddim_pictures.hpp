@@ -4,6 +4,7 @@
 #include "diffusion.hpp"
 #include "image_studio.hpp"
 #include "networks.hpp"
+#include "sampling.hpp"
 
 #include <memory>
 #include <stdexcept>
@@ -45,13 +46,13 @@ torch::Tensor ddim_prediction(Network& network, const image_studio& s, const ddi
   return s.scale.scaled(s.pictures(images, sample_scale)) * sample_scale;
 }
 
-/// Pictures in [0, 1] from start noise by DDIM; 500 at a time, which the caches like.
+/// Pictures in [0, 1] from start noise by DDIM.
 template <class Network>
 torch::Tensor ddim_pictures(Network& network, const image_studio& s, const ddim_settings& settings, double sample_scale,
                             const torch::Tensor& start, int steps) {
   const std::vector<noise_level> levels = diffusion_schedule(settings.schedule_is()).levels(steps);
   std::vector<torch::Tensor> parts;
-  for (const torch::Tensor& noise : start.split(500)) {
+  for (const torch::Tensor& noise : start.split(sampled_at_once)) {
     const auto predict = [&](const torch::Tensor& x, const noise_level& level) {
       return ddim_prediction(network, s, settings, sample_scale, x, level);
     };

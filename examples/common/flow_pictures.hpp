@@ -5,6 +5,7 @@
 #include "image_studio.hpp"
 #include "matched_samples.hpp"
 #include "networks.hpp"
+#include "sampling.hpp"
 #include "training.hpp"
 
 #include <torch/nn/functional/loss.h>
@@ -46,14 +47,14 @@ auto with_flow_network(const trainer_options& options, const image_studio& s, st
   return use(make_network<small_unet>(seed, unet_settings{s.images.size(1), width}));
 }
 
-/// Pictures in [0, 1] from start noise; 500 at a time, which the caches like.
+/// Pictures in [0, 1] from start noise.
 ///
 /// @param sample_scale  of the pictures that the network learned from.
 template <class Network>
 torch::Tensor flow_pictures(Network& network, const image_studio& s, double sample_scale, const torch::Tensor& start,
                             int euler_steps) {
   std::vector<torch::Tensor> parts;
-  for (const torch::Tensor& noise : start.split(500)) {
+  for (const torch::Tensor& noise : start.split(sampled_at_once)) {
     const auto velocity = [&](const torch::Tensor& x, const torch::Tensor& t) { return network.forward(x, t); };
     parts.push_back(s.pictures(euler_sample(noise, euler_steps, velocity), sample_scale));
   }
