@@ -2,7 +2,8 @@
 """Prints the tables of docs/results.md from the report.json files of the trainers.
 
     ./run example planning_policy --out results/planning_policy       # and so on: the commands stand in docs/results.md
-    python3 docs/pictures/results_table.py results/*/report.json
+    python3 docs/pictures/results_table.py results/*/report.json      # a table for each
+    python3 docs/pictures/results_table.py --summary "Planning=results/planning_policy/report.json" ...   # one for all
 """
 
 import argparse
@@ -52,12 +53,59 @@ def table(report):
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 
+SUMMARISED = ["none", "exact", "exact:1024", "drawn_nearest:4", "drawn_nearest:8", "drawn_nearest:16", "scale:2"]
+
+
+def summary_row(name, report):
+    """What the curve is about, at the first number of sampler steps: a cell for each pairing, the best in bold."""
+    first, digits = str(report["sampler_steps"][0]), report["digits"]
+    entries = {e["pairing"]: e for e in report["pairings"]}
+    best = max if report["higher_is_better"] else min
+    leader = best((p for p in SUMMARISED if p in entries), key=lambda p: entries[p]["quality"][first]["mean"])
+    row = [f"{name}, {first} {report['sampler']}"]
+    for pairing in SUMMARISED:
+        if pairing not in entries:
+            row.append("")
+            continue
+        cell = text(entries[pairing]["quality"][first], digits, report["seeds"])
+        row.append(f"**{cell}**" if pairing == leader else cell)
+    baseline = entries["none"]["to_target"]
+    reached = {p: e["to_target"] for p, e in entries.items() if p in SUMMARISED[1:] and e.get("to_target")}
+    if not reached:
+        return row + ["none", ""]
+    fastest = min(reached, key=lambda p: reached[p]["steps"])
+    cells = []
+    for unit in ["steps", "core_seconds"]:
+        ratio = baseline[unit] / reached[fastest][unit]
+        at_least = ">= " if reached[fastest]["at_most"] and ratio > 1 else ""
+        cells.append(f"{at_least}{ratio:.1f}x")
+    return row + [f"{cells[0]} (`{fastest}`)" if cells[0] != "1.0x" else "none", cells[1]]
+
+
+def summary(reports):
+    """The Markdown lines of one table over all reports, [(name, report)]."""
+    lines = [["trainer"] + [f"`{p}`" for p in SUMMARISED] + ["fewer steps", "less time"]]
+    lines.append(["---"] * len(lines[0]))
+    lines += [summary_row(name, report) for name, report in reports]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def read(file):
+    with open(file, encoding="utf-8") as opened:
+        return json.load(opened)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--summary", action="store_true", help="one table for all; reports as NAME=FILE")
     parser.add_argument("reports", nargs="+", help="report.json files of trainers")
-    for file in parser.parse_args().reports:
-        with open(file, encoding="utf-8") as opened:
-            report = json.load(opened)
+    arguments = parser.parse_args()
+    if arguments.summary:
+        named = [argument.split("=", 1) for argument in arguments.reports]
+        print("\n".join(summary([(name, read(file)) for name, file in named])))
+        return
+    for file in arguments.reports:
+        report = read(file)
         seeds = f"{report['seeds']} seeds" if report["seeds"] > 1 else "1 seed"
         print(f"`./run example {report['command']}`: {report['metric']}, {report['steps']} steps of {report['batch']}, {seeds}\n")
         print("\n".join(table(report)) + "\n")
