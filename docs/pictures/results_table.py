@@ -3,11 +3,12 @@
 
     ./run example planning_policy --out results/planning_policy       # and so on: the commands stand in docs/results.md
     python3 docs/pictures/results_table.py results/*/report.json      # a table for each
-    python3 docs/pictures/results_table.py --summary "Planning=results/planning_policy/report.json" ...   # one for all
+    python3 docs/pictures/results_table.py --summary docs/results.md  # one for all, from the tables that stand there
 """
 
 import argparse
 import json
+import re
 
 
 def text(value, digits, seeds):
@@ -56,37 +57,59 @@ def table(report):
 SUMMARISED = ["none", "exact", "exact:1024", "drawn_nearest:4", "drawn_nearest:8", "drawn_nearest:16", "scale:2"]
 
 
-def summary_row(name, report):
-    """What the curve is about, at the first number of sampler steps: a cell for each pairing, the best in bold."""
-    first, digits = str(report["sampler_steps"][0]), report["digits"]
-    entries = {e["pairing"]: e for e in report["pairings"]}
-    best = max if report["higher_is_better"] else min
-    leader = best((p for p in SUMMARISED if p in entries), key=lambda p: entries[p]["quality"][first]["mean"])
-    row = [f"{name}, {first} {report['sampler']}"]
-    for pairing in SUMMARISED:
-        if pairing not in entries:
-            row.append("")
+def tables_of(text):
+    """[(heading, more is better?, head, rows)] of the tables of pairings in docs/results.md; head and rows hold cells."""
+    found, heading, said, rows = [], "", "", []
+    for line in text.splitlines() + [""]:
+        if line.startswith("|"):
+            rows.append([cell.strip().strip("*") for cell in line.strip().strip("|").split("|")])
             continue
-        cell = text(entries[pairing]["quality"][first], digits, report["seeds"])
-        row.append(f"**{cell}**" if pairing == leader else cell)
-    baseline = entries["none"]["to_target"]
-    reached = {p: e["to_target"] for p, e in entries.items() if p in SUMMARISED[1:] and e.get("to_target")}
+        if rows and rows[0][0] == "pairing" and any(name.startswith("steps to") for name in rows[0]):
+            found.append((heading, "more is better" in said, rows[0], rows[2:]))
+        rows = []
+        if line.startswith("#"):
+            heading, said = line.lstrip("# "), ""
+        said += " " + line
+    return found
+
+
+def first_number(cell):
+    """0.947 of "0.947 ± 0.006", 188 of "<= 188 (3.9x fewer)"; nothing of "not reached" and of an empty cell."""
+    number = re.search(r"[0-9.]+", cell)
+    return float(number.group()) if number else None
+
+
+def summary_row(heading, more_is_better, head, rows):
+    """What the curve is about: a cell for each pairing, the best in bold; the least steps and time to the baseline's quality."""
+    steps_at = next(i for i, name in enumerate(head) if name.startswith("steps to"))
+    target = head[steps_at].split()[-1]
+    by_pairing = {row[0].strip("`"): row for row in rows}
+    baseline = by_pairing["none"]
+    shown = next(i for i, cell in enumerate(baseline) if i and cell.split()[0] == target)
+    known = {name: by_pairing[name] for name in SUMMARISED if name in by_pairing}
+    leader = (max if more_is_better else min)(known, key=lambda name: first_number(known[name][shown]))
+    anchor = re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+    row = [f"[{heading.split(':')[0]}](#{anchor}), {head[shown]}"]
+    for name in SUMMARISED:
+        cell = known[name][shown] if name in known else ""
+        row.append(f"**{cell}**" if name == leader else cell)
+    reached = {name: cells for name, cells in known.items() if name != "none" and first_number(cells[steps_at])}
     if not reached:
         return row + ["none", ""]
-    fastest = min(reached, key=lambda p: reached[p]["steps"])
+    fastest = min(reached, key=lambda name: first_number(reached[name][steps_at]))
     cells = []
-    for unit in ["steps", "core_seconds"]:
-        ratio = baseline[unit] / reached[fastest][unit]
-        at_least = ">= " if reached[fastest]["at_most"] and ratio > 1 else ""
+    for column in [steps_at, steps_at + 1]:
+        ratio = first_number(baseline[column]) / first_number(reached[fastest][column])
+        at_least = ">= " if "<=" in reached[fastest][column] else ""
         cells.append(f"{at_least}{ratio:.1f}x")
-    return row + [f"{cells[0]} (`{fastest}`)" if cells[0] != "1.0x" else "none", cells[1]]
+    return row + [f"{cells[0]} (`{fastest}`)", cells[1]]
 
 
-def summary(reports):
-    """The Markdown lines of one table over all reports, [(name, report)]."""
+def summary(text):
+    """The Markdown lines of one table over all tables of a text."""
     lines = [["trainer"] + [f"`{p}`" for p in SUMMARISED] + ["fewer steps", "less time"]]
     lines.append(["---"] * len(lines[0]))
-    lines += [summary_row(name, report) for name, report in reports]
+    lines += [summary_row(*found) for found in tables_of(text)]
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 
@@ -97,13 +120,12 @@ def read(file):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--summary", action="store_true", help="one table for all; reports as NAME=FILE")
-    parser.add_argument("reports", nargs="+", help="report.json files of trainers")
+    parser.add_argument("--summary", metavar="MARKDOWN", help="one table for all tables in this file")
+    parser.add_argument("reports", nargs="*", help="report.json files of trainers")
     arguments = parser.parse_args()
     if arguments.summary:
-        named = [argument.split("=", 1) for argument in arguments.reports]
-        print("\n".join(summary([(name, read(file)) for name, file in named])))
-        return
+        with open(arguments.summary, encoding="utf-8") as opened:
+            print("\n".join(summary(opened.read())))
     for file in arguments.reports:
         report = read(file)
         seeds = f"{report['seeds']} seeds" if report["seeds"] > 1 else "1 seed"
