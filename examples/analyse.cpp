@@ -192,6 +192,12 @@ bool draw_changed_noise(const std::string& file, const std::vector<finding>& fin
   return draw_pictures(file, "Pictures from changed noise (numbers: how far they moved, unrelated pictures = 1)", rows);
 }
 
+/// The classes that a model was trained on; none: all.
+std::vector<int> classes_of(const trainer_options& trained) {
+  const auto found = trained.settings.find("--classes");
+  return found == trained.settings.end() ? std::vector<int>{} : class_list(found->second);
+}
+
 void analyse(const analyse_options& options) {
   at::set_num_threads(1);  // as in training: small networks gain little from more
   std::filesystem::create_directories(options.out);
@@ -199,11 +205,13 @@ void analyse(const analyse_options& options) {
   const trainer_options trained = options_of(first, options.out);
   for (const std::string& file : options.files) {
     const trainer_options other = options_of(checkpoint::read(file).description, options.out);
-    if (other.data != trained.data || other.data_dir != trained.data_dir || other.image_size != trained.image_size) {
+    if (other.data != trained.data || other.data_dir != trained.data_dir || other.image_size != trained.image_size ||
+        other.smoke != trained.smoke || classes_of(other) != classes_of(trained)) {
       throw std::invalid_argument("needs models of the same pictures, got " + options.files.front() + " and " + file);
     }
   }
-  const image_studio s(trained);
+  image_studio s(trained);
+  s.judge_classes(classes_of(trained));
   std::vector<finding> findings;
   progress_bar progress("sampling", static_cast<long>(options.files.size()), "models");
   for (const std::string& file : options.files) {

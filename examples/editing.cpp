@@ -95,8 +95,9 @@ verdict judge_edits(Network& network, const edit_task& task, double sample_scale
 
 template <class Network>
 run train(const job& j, const edit_task& task, std::shared_ptr<Network> network) {
-  training<Network> training(j, std::move(network),
-                             {flow_set_up_for(j.options).learning_rate, /*average_decay*/ 0.995, smoke_loss});
+  training<Network> training(
+      j, std::move(network),
+      {flow_set_up_for(j.options).learning_rate, /*average_decay*/ 0.995, smoke_loss * flow_power(j)});
   learn_flow(training, j, task.s, [&] {
     return task.s.frechet(
         edit(training.average(), task, task.inpaint, j.sample_scale(), j.options.sampler_steps.front()));
@@ -169,8 +170,11 @@ bool draw_edits(const std::string& file, const trainer_options& options, const e
 
 void compare(trainer_options options, const std::string& models) {
   const flow_set_up setting = flow_set_up_for(options);
+  if (!models.empty()) {
+    if (options.steps != 0) throw std::invalid_argument("--steps: needs no number with --models, got both");
+    options.steps = steps_of_models(options, models);
+  }
   if (options.steps == 0) options.steps = options.smoke ? 25 : setting.steps;
-  if (!models.empty()) options.steps = steps_of_models(options, models);
   if (options.batch == 0) options.batch = setting.batch;
   const auto one_core_each = [] { at::set_num_threads(1); };
   one_core_each();

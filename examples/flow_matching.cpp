@@ -22,8 +22,9 @@ constexpr double smoke_loss = 1.5;  // mean squared error that a smoke run must 
 
 template <class Network>
 run train(const job& j, const image_studio& s, std::shared_ptr<Network> network) {
-  training<Network> training(j, std::move(network),
-                             {flow_set_up_for(j.options).learning_rate, /*average_decay*/ 0.995, smoke_loss});
+  training<Network> training(
+      j, std::move(network),
+      {flow_set_up_for(j.options).learning_rate, /*average_decay*/ 0.995, smoke_loss * flow_power(j)});
   const auto generate = [&](const Tensor& start, int steps) {
     return flow_pictures(training.average(), s, j.sample_scale(), start, steps);
   };

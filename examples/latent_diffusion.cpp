@@ -68,7 +68,7 @@ run train(const job& j, const latent_task& task, const own_options& own, const J
   const auto network =
       make_network<latent_unet>(j.key(), latent_unet_settings{task.train.latents.size(1), task.classes});
   if (!own.from.empty()) read_average(own.from, *network);
-  const double bound = own.latents.empty() ? smoke_loss : 0;  // of the user's latents nothing is known
+  const double bound = own.latents.empty() ? smoke_loss * flow_power(j) : 0;  // of the user's latents nothing is known
   training<latent_unet> training(j, network, {/*learning_rate*/ 2e-3, /*average_decay*/ 0.995, bound});
   matched_samples batches(j, task.train.latents, task.train.labels, training.step());  // all that differs
   const auto sample = [&](const Tensor& start, int euler_steps) {
@@ -220,6 +220,9 @@ void compare_on_latents(const trainer_options& options, const own_options& own) 
   choose_classes(task, options, own, classes);
   labelled_latents test = rows_of(data, tenth);
   if (!own.classes.empty()) test = of_classes(test, own.classes);
+  at::Generator generator = generator_of(4);
+  test.latents =
+      test.latents.index_select(0, torch::randperm(test.latents.size(0), generator));  // often class after class
   if (test.latents.size(0) < 2) {
     throw std::invalid_argument("--latents: needs 2 latents that are held out, every tenth, got " +
                                 std::to_string(test.latents.size(0)));
@@ -251,6 +254,9 @@ void check_options(const trainer_options& options, const own_options& own) {
   need(own.latents.empty() || !own.labels.empty() || !options.has_classes, "--labels", "--conditional with --latents");
   need(own.labels.empty() || !own.latents.empty(), "--latents", "--labels");
   need(own.shift_classes == 0 || options.has_classes, "--conditional", "--shift-classes");
+  if (own.latents.empty() && options.image_size % 4 != 0) {
+    throw std::invalid_argument("--size: needs 28, whose latents are 7x7, got " + std::to_string(options.image_size));
+  }
   if (own.from.empty()) return;
   check_made_with("--from", own.from, checkpoint::read(own.from).description, options.program, options.settings,
                   own.latents.empty()

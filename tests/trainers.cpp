@@ -137,9 +137,16 @@ TEST_CASE("a pairing's name says method, number and what it departs in") {
 TEST_CASE("a pairing that makes no sense is refused by its name") {
   const trainer_options options = small_options();
   for (const std::string name : {"exakt", "", "exact:", "exact:x", "exact:12x", "none:4", "nearest:0", "scale:0",
-                                 "exact:1e9", "exact+across", "exact+conditions", "greedy+conditions", "+late"}) {
+                                 "exact:1e9", "exact+across", "exact+conditions", "greedy+conditions", "+late",
+                                 "none+late", "scale+late", "drawn_nearest:8.5", "exact:12.5"}) {
     CAPTURE(name);
     CHECK_THROWS_WITH(read_pairing(name, options), Contains("--pairing: needs") && Contains("got " + name));
+  }
+  trainer_options with_classes = options;
+  with_classes.has_classes = true;
+  for (const std::string name : {"none+across", "drawn_nearest:8+across", "scale+across"}) {
+    CAPTURE(name);
+    CHECK_THROWS_WITH(read_pairing(name, with_classes), Contains("before +across, got " + name));
   }
 }
 
@@ -176,9 +183,11 @@ TEST_CASE("a checkpoint with any byte changed, cut off or added is refused, with
 }
 
 TEST_CASE("a training that was killed goes on to the very numbers of one that was not") {
-  const std::string pairing = GENERATE("none", "exact", "exact:10", "exact:16+late");  // windows of 1, 3 and 4 batches
+  const std::string pairing = GENERATE("none", "exact", "exact:10", "exact:16+late", "exact:50");
+  const int batch = GENERATE(0, 64);  // 0: as below; 64: more than there are samples
   const temporary_folder folder;
   trainer_options options = small_options(folder.file("whole"));
+  if (batch > 0) options.batch = batch;
   const run whole = train(options, pairing);
   options.out = folder.file("parts");
   CHECK_THROWS_AS(train(options, pairing, 6), interrupted);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "flow.hpp"
+#include "image_sets.hpp"
 #include "networks.hpp"
 #include "progress.hpp"
 
@@ -57,7 +58,7 @@ inline std::string autoencoder_file(const torch::Tensor& pictures, const std::st
                                     const std::string& folder) {
   const std::string size = std::to_string(pictures.size(3));
   return folder + "/autoencoder-" + name + "-" + size + "x" + size + "-" + std::to_string(pictures.size(0)) +
-         "-pictures-" + std::to_string(steps) + "-steps.pt";
+         "-pictures-" + std::to_string(steps) + "-steps-" + checksum_of({pictures}) + ".pt";
 }
 
 /// Trains an autoencoder, or reads what an earlier program kept in `folder`.

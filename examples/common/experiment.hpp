@@ -98,6 +98,9 @@ struct job {
   }
 };
 
+/// The mean square of what flow matching learns, image less noise, where that is 1 for images of deviation 1: for bounds of losses.
+inline double flow_power(const job& j) { return (1 + j.sample_scale() * j.sample_scale()) / 2; }
+
 /// Calls train(job) -> run for every pairing and seed, `options.jobs` at once, each in a thread of its own.
 ///
 /// @param prepare_thread  called first in each thread.

@@ -5,9 +5,12 @@
 #include "pictures.hpp"
 #include "progress.hpp"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cctype>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -78,7 +81,7 @@ void check_size(const std::string& name, int size, int least, int most) {
 }
 
 void check_folder(const std::string& name, const std::string& folder, const std::string& of) {
-  if (folder.empty()) throw std::invalid_argument(name + ": needs a folder of " + of);
+  if (folder.empty()) throw std::invalid_argument(name + ": needs a folder (--data-dir) of " + of);
   if (!std::filesystem::is_directory(folder)) throw std::runtime_error(name + ": needs a folder, got " + folder);
 }
 
@@ -378,6 +381,17 @@ image_data read_image_data(const std::string& name, const std::string& folder, i
   if (name == "cifar10") return read_cifar10(folder, size);
   if (name == "folder") return read_folder(folder, size);
   throw std::invalid_argument("needs fashion-mnist, photographs, emoji, cifar10 or folder, got " + name);
+}
+
+std::string checksum_of(const std::vector<at::Tensor>& tensors) {
+  uLong sum = crc32_z(0, nullptr, 0);
+  for (const at::Tensor& tensor : tensors) {
+    const at::Tensor values = tensor.contiguous();
+    sum = crc32_z(sum, static_cast<const Bytef*>(values.const_data_ptr()), values.nbytes());
+  }
+  char text[9];
+  std::snprintf(text, sizeof text, "%08lx", sum);
+  return text;
 }
 
 }  // namespace examples

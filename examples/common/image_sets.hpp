@@ -34,6 +34,9 @@ inline const std::vector<std::string> image_data_names = {"fashion-mnist", "phot
 /// @throws std::runtime_error     files are missing or damaged; the text names one and where it comes from.
 image_data read_image_data(const std::string& name, const std::string& folder, int size);
 
+/// A checksum of tensors: files that keep what was learned from some pictures have it in their names.
+std::string checksum_of(const std::vector<at::Tensor>& tensors);
+
 /// The scale that networks train on: the mean picture removed, standard deviation 1 over all values; and back.
 struct pixel_scale {
   at::Tensor mean;  // (1, S, S)

@@ -12,6 +12,7 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,10 +32,10 @@ struct image_studio {
   torch::Tensor start;  ///< (judged, C, S, S) start noise of the samples that are judged
 
   explicit image_studio(const trainer_options& options)
-      : source(some_of(read_image_data(options.data, options.data_dir, side_of(options)), options.smoke)),
+      : source(enough(some_of(read(options), options.smoke))),
         scale(source.train.images),
         images(scale.scaled(source.train.images)),
-        judge(trained_classifier(source.train, static_cast<std::int64_t>(source.classes.size()), source.name,
+        judge(trained_classifier(to_tell_apart(source, source.train), judged_classes(source), source.name,
                                  options.smoke ? 1 : 4, options.out)),
         real_features(features_of(*judge, source.test.images)),
         real(real_features) {
@@ -54,6 +55,7 @@ struct image_studio {
     source.test = {source.test.images.index_select(0, rows), source.test.labels.index_select(0, rows)};
     real_features = real_features.index_select(0, rows);
     real = feature_statistics(real_features);
+    enough(source);
   }
 
   /// Samples (B, ...) of a network that was trained on pictures times `factor` -> pictures (B, C, S, S) in [0, 1].
@@ -69,15 +71,48 @@ struct image_studio {
   /// Says how far the judge can be trusted.
   void introduce(std::ostream& out) const {
     out << source.name << ": " << images.size(0) << " pictures, " << images.size(1) << " x " << size() << " x "
-        << size() << ". Judged by a classifier with " << fixed(100 * accuracy(*judge, source.test), 1)
-        << " % accuracy on " << source.test.images.size(0) << " test pictures: Frechet distance of " << start.size(0)
+        << size() << ". Judged by a classifier " << (source.classes.size() < 2 ? "of quarter turns " : "") << "with "
+        << fixed(100 * accuracy(*judge, to_tell_apart(source, source.test)), 1) << " % accuracy on "
+        << source.test.images.size(0) << " test pictures: Frechet distance of " << start.size(0)
         << " samples to them.\n"
         << std::endl;
   }
 
  private:
-  static int side_of(const trainer_options& options) {
-    return options.data == "fashion-mnist" ? options.image_size : 32;
+  /// Folders and emoji come class after class; whoever takes the first pictures wants some of all.
+  static image_data read(const trainer_options& options) {
+    image_data data = read_image_data(options.data, options.data_dir, options.image_size);
+    if (options.data != "folder" && options.data != "emoji") return data;
+    at::Generator generator = generator_of(4);
+    for (labelled_images* part : {&data.train, &data.test}) {
+      const torch::Tensor order = torch::randperm(part->images.size(0), generator);
+      *part = {part->images.index_select(0, order), part->labels.index_select(0, order)};
+    }
+    return data;
+  }
+
+  /// What the classifier learns: the classes; where there is but one, by how many quarter turns a picture was turned.
+  /// [Gidaris et al., "Unsupervised representation learning by predicting image rotations", ICLR 2018]
+  static labelled_images to_tell_apart(const image_data& data, const labelled_images& some) {
+    if (data.classes.size() > 1) return some;
+    std::vector<torch::Tensor> turned, turns;
+    for (int i = 0; i < 4; ++i) {
+      turned.push_back(some.images.rot90(i, {2, 3}));
+      turns.push_back(torch::full_like(some.labels, i));
+    }
+    return {torch::cat(turned), torch::cat(turns)};
+  }
+  static std::int64_t judged_classes(const image_data& data) {
+    return data.classes.size() > 1 ? static_cast<std::int64_t>(data.classes.size()) : 4;
+  }
+
+  /// Refuses what nothing can be judged by.
+  static image_data enough(image_data data) {
+    constexpr std::int64_t least = shown_side * shown_side;
+    if (data.test.images.size(0) >= least) return data;
+    throw std::invalid_argument("--data: needs " + std::to_string(least) +
+                                " test pictures (of a folder, every tenth picture is one), got " +
+                                std::to_string(data.test.images.size(0)));
   }
 
   /// A smoke run makes do with few pictures.

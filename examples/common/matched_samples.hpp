@@ -20,8 +20,8 @@ struct matched_batch {
   torch::Tensor noise;       ///< (B, ...) like the samples; valid until the next batch
 };
 
-/// Reads a data set in random order, batch after batch, and draws the noise: the same order and noise for every pairing of a
-/// seed, in another assignment.
+/// Reads a data set in random order, batch after batch, and draws the noise: the same order for every pairing of a seed,
+/// and the same noise in another assignment where their windows are equal.
 class matched_samples {
  public:
   /// @param samples     (N, ...) float32, contiguous.
@@ -33,7 +33,7 @@ class matched_samples {
       : samples_(std::move(samples)),
         conditions_(std::move(conditions)),
         scale_(j.sample_scale()),
-        first_of_window_(first_of_window(j, steps_done)),
+        first_of_window_(first_of_window(j, samples_.size(0), steps_done)),
         order_(samples_.size(0), j.options.batch, j.key(), first_of_window_),
         loader_([this] { return read(); }, loader_options(j), groups(j)) {
     for (int i = first_of_window_; i < steps_done; ++i) loader_.next();
@@ -52,8 +52,9 @@ class matched_samples {
   };
   using loader = immiscible::matched_loader<part>;
 
-  static int first_of_window(const job& j, int steps_done) {
-    const int batches = std::max(1, (static_cast<int>(j.how.window) + j.options.batch - 1) / j.options.batch);
+  static int first_of_window(const job& j, std::int64_t count, int steps_done) {
+    const int batch = static_cast<int>(std::min<std::int64_t>(j.options.batch, count));
+    const int batches = std::max(1, (static_cast<int>(j.how.window) + batch - 1) / batch);
     return steps_done / batches * batches;
   }
 
@@ -68,6 +69,7 @@ class matched_samples {
 
   loader::labels groups(const job& j) const {
     if (!j.options.has_classes || !j.how.within_classes || !conditions_.defined()) return nullptr;
+    if (j.how.assign.method == immiscible::method::nearest) return nullptr;  // every sample has candidates of its own
     return [](const part& p) {
       const std::int64_t* labels = p.conditions.const_data_ptr<std::int64_t>();
       return std::vector<std::int64_t>(labels, labels + p.conditions.numel());

@@ -13,6 +13,7 @@
 #include <torch/optim/adam.h>
 #include <torch/serialize.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 
@@ -59,7 +60,7 @@ inline std::shared_ptr<classifier> trained_classifier(const labelled_images& dat
   const std::int64_t size = data.images.size(3);
   const std::string file = folder + "/classifier-" + name + "-" + std::to_string(size) + "x" + std::to_string(size) +
                            "-" + std::to_string(data.images.size(0)) + "-pictures-" + std::to_string(passes) +
-                           "-passes.pt";
+                           "-passes-" + checksum_of({data.images, data.labels}) + ".pt";
   auto network = make_network<classifier>(1, size, data.images.size(1), classes);
   if (std::filesystem::exists(file)) {
     torch::load(network, file);
@@ -68,7 +69,7 @@ inline std::shared_ptr<classifier> trained_classifier(const labelled_images& dat
   constexpr std::int64_t batch = 128;
   torch::optim::Adam optimizer(network->parameters(), torch::optim::AdamOptions(2e-3));
   batch_order order(data.images.size(0), batch, 1);
-  const std::int64_t steps = passes * (data.images.size(0) / batch);
+  const std::int64_t steps = std::max<std::int64_t>(passes * (data.images.size(0) / batch), 10);
   progress_bar progress("training the classifier that judges", steps, "steps");
   for (std::int64_t step = 0; step < steps; ++step, progress.advance()) {
     const torch::Tensor rows = order.next();

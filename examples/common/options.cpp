@@ -5,11 +5,13 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <iostream>
 #include <set>
+#include <sstream>
 #include <stdexcept>
 
 namespace examples {
@@ -108,6 +110,13 @@ std::string command_of(const CLI::App& app) {
   return command;
 }
 
+/// 0.01, 1
+std::string short_text(double value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
 /// A number of at least `least`, or an error that names the pairing.
 double number_of(const std::string& name, const std::string& text, double least) {
   std::size_t end = 0;
@@ -117,7 +126,8 @@ double number_of(const std::string& name, const std::string& text, double least)
   } catch (const std::exception&) {
   }
   if (text.empty() || end != text.size() || !(value >= least) || value > 1e6) {
-    throw std::invalid_argument("--pairing: needs a number after the colon, got " + name);
+    throw std::invalid_argument("--pairing: needs a number from " + short_text(least) +
+                                " to 1000000 after the colon, got " + name);
   }
   return value;
 }
@@ -168,11 +178,20 @@ pairing read_pairing(const std::string& name, const trainer_options& options) {
   p.assign.method = known->second;
   p.assign.candidates = static_cast<std::size_t>(options.candidates);
   const bool in_windows = method == "exact" || method == "auction" || method == "greedy";
+  if (!p.within_classes && !in_windows) {
+    throw std::invalid_argument("--pairing: needs exact, auction or greedy before +across, got " + name);
+  }
+  if (p.warm_up > 0 && p.assign.method == immiscible::method::none) {
+    throw std::invalid_argument("--pairing: needs a method that chooses noise before +late, got " + name);
+  }
   if (in_windows) p.window = static_cast<std::size_t>(options.window);
   if (method == "scale" && colon == std::string::npos) p.image_scale = 2;
   if (colon == std::string::npos) return p;
   if (method == "none") throw std::invalid_argument("--pairing: needs no number after none, got " + name);
   const double number = number_of(name, text.substr(colon + 1), method == "scale" ? 0.01 : 1);
+  if (method != "scale" && number != std::floor(number)) {
+    throw std::invalid_argument("--pairing: needs a whole number after the colon, got " + name);
+  }
   if (method == "scale") {
     p.image_scale = number;
   } else if (in_windows) {
@@ -199,7 +218,14 @@ int run_program(const std::string& name, const std::string& description, int arg
         throw std::invalid_argument("--pairing: needs each pairing once, got " + pairing + " twice");
       }
     }
+    if (!options.data.empty() && options.data != "fashion-mnist") {
+      if (app.count("--size") > 0) {
+        throw std::invalid_argument("--size: needs --data fashion-mnist, got " + options.data + ", which is 32x32");
+      }
+      options.image_size = 32;
+    }
     options.settings = settings_of(app);
+    if (!options.data.empty()) options.settings["--size"] = std::to_string(options.image_size);
     options.command = command_of(app);
     if (options.smoke) options.seeds = 1, options.evaluations = 1, options.sampler_steps.resize(1);
     std::filesystem::create_directories(options.out);

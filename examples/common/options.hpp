@@ -39,7 +39,7 @@ struct trainer_options {
   // Trainers on images.
   std::string data;          ///< fashion-mnist, photographs, ...; empty: not a trainer on images
   std::string data_dir;      ///< folder of the data; empty: where Debian's packages put it
-  int image_size = 28;       ///< of Fashion-MNIST: 14 or 28
+  int image_size = 28;       ///< 14 or 28 of Fashion-MNIST, 32 of all others
   int judged = 4000;         ///< samples of one Frechet distance
   double image_scale = 1;    ///< images are multiplied by this before noise is added
   bool has_classes = false;  ///< noise is exchanged within classes, unless the pairing says "+across"
