@@ -1,8 +1,10 @@
-// A vector whose memory begins at a cache line: loads of whole vectors then never straddle two.
+// A vector whose memory begins at a cache line: loads of whole vectors then never straddle two. resize() leaves new numbers
+// unwritten, for tables that are written in full before they are read (or in small part only): zeros would cost a pass.
 #pragma once
 
 #include <cstddef>
 #include <new>
+#include <utility>
 #include <vector>
 
 namespace immiscible {
@@ -20,6 +22,14 @@ struct cache_line_allocator {
   T* allocate(std::size_t count) {
     if (count > static_cast<std::size_t>(-1) / sizeof(T)) throw std::bad_array_new_length();
     return static_cast<T*>(::operator new(count * sizeof(T), line));
+  }
+  template <class U>
+  void construct(U* place) {
+    ::new (static_cast<void*>(place)) U;
+  }
+  template <class U, class... Arguments>
+  void construct(U* place, Arguments&&... arguments) {
+    ::new (static_cast<void*>(place)) U(std::forward<Arguments>(arguments)...);
   }
   void deallocate(T* memory, std::size_t) { ::operator delete(memory, line); }
 

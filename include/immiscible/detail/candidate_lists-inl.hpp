@@ -22,6 +22,11 @@ class candidate_lists {
     w_.long_begin.resize(n_);
     w_.short_cost.resize(n_ * list_short_length);
     w_.short_column.resize(n_ * list_short_length);
+    const std::size_t pool = n_ * std::min(fixed.padded(), list_pool_length);
+    if (w_.pool_cost.size() < pool) {
+      w_.pool_cost.resize(pool);
+      w_.pool_column.resize(pool);
+    }
     w_.chosen.resize(fixed.padded() + list_block);
   }
 

@@ -24,7 +24,7 @@ class list_matching {
     w_.exact_price.resize(m_);
     queue_mask_ = 1;
     while (queue_mask_ < n_ + 2) queue_mask_ *= 2;  // all rows and the rest
-    w_.queue.resize(queue_mask_--);
+    w_.queue.assign(queue_mask_--, 0);
   }
 
   void give(std::size_t i, std::int32_t column, std::int32_t cost) {

@@ -79,6 +79,7 @@ constexpr double list_cost_limit = 1 << 26;         // |c s| stays below
 constexpr std::int32_t list_price_floor = -(1 << 28);
 constexpr std::size_t list_short_length = 16;
 constexpr std::size_t list_long_length = 512;  // at most
+constexpr std::size_t list_pool_length = 128;  // for each row, before the pool must grow; memory not used costs nothing
 
 /// For each set of up to eight lanes: which lanes they are, in order (the rest is never looked at).
 struct kept_lanes_table {
