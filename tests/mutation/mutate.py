@@ -27,7 +27,7 @@ COMPILE = "g++ -std=c++17 -O1 -w -march=x86-64-v3 -DHWY_COMPILE_ONLY_STATIC".spl
 SECONDS = 60  # no test that belongs to a header takes a third of that
 
 # The tests that must notice a break, the quickest first.
-LISTS = ["list_solver", "jonker_volgenant", "jonker_volgenant_families"]
+LISTS = ["list_solver", "jonker_volgenant", "jonker_volgenant_families", "auction"]
 TESTS = {
     "detail/list_solver.hpp": LISTS,
     "detail/list_solver-inl.hpp": LISTS,

@@ -6,6 +6,17 @@ namespace immiscible {
 namespace detail {
 namespace HWY_NAMESPACE {
 
+/// Some columns of a row and their costs q: blocks of 16 costs, each before the 16 columns they belong to.
+struct candidates {
+  static constexpr std::size_t stride = 2 * list_block;
+
+  const std::int32_t* first;
+  std::size_t blocks;
+
+  const std::int32_t* cost(std::size_t block) const { return first + block * stride; }
+  const std::int32_t* column(std::size_t block) const { return cost(block) + list_block; }
+};
+
 /// The lists of one problem, kept up to date as prices fall.
 template <class Cost>
 class candidate_lists {
@@ -20,13 +31,8 @@ class candidate_lists {
     for (auto* row : {&w_.short_bound, &w_.long_bound, &w_.long_length}) row->resize(n_);
     w_.long_capacity.assign(n_, 0);
     w_.long_begin.resize(n_);
-    w_.short_cost.resize(n_ * list_short_length);
-    w_.short_column.resize(n_ * list_short_length);
-    const std::size_t pool = n_ * std::min(fixed.padded(), list_pool_length);
-    if (w_.pool_cost.size() < pool) {
-      w_.pool_cost.resize(pool);
-      w_.pool_column.resize(pool);
-    }
+    w_.short_list.resize(n_ * candidates::stride);
+    w_.pool.resize(std::max(w_.pool.size(), n_ * 2 * std::min(fixed.padded(), list_pool_length)));
     w_.chosen.resize(fixed.padded() + list_block);
   }
 
@@ -40,8 +46,8 @@ class candidate_lists {
 
   /// Row i will be looked at soon.
   void prefetch(std::size_t i) const {
-    hwy::Prefetch(short_cost(i));
-    hwy::Prefetch(short_column(i));
+    hwy::Prefetch(short_list(i).cost(0));
+    hwy::Prefetch(short_list(i).column(0));
   }
 
   /// The two least reduced costs of row i, from its short list; the list is built again when it has expired.
@@ -55,13 +61,10 @@ class candidate_lists {
     return found;
   }
 
-  /// Row i's short list: 16 costs, 16 columns.
-  const std::int32_t* short_cost(std::size_t i) const { return w_.short_cost.data() + i * list_short_length; }
-  const std::int32_t* short_column(std::size_t i) const { return w_.short_column.data() + i * list_short_length; }
-  /// Row i's long list.
-  const std::int32_t* long_cost(std::size_t i) const { return w_.pool_cost.data() + w_.long_begin[i]; }
-  const std::int32_t* long_column(std::size_t i) const { return w_.pool_column.data() + w_.long_begin[i]; }
-  std::size_t long_length(std::size_t i) const { return static_cast<std::size_t>(w_.long_length[i]) * list_block; }
+  candidates short_list(std::size_t i) const { return {w_.short_list.data() + i * candidates::stride, 1}; }
+  candidates long_list(std::size_t i) const {
+    return {w_.pool.data() + w_.long_begin[i], static_cast<std::size_t>(w_.long_length[i])};
+  }
   /// No column left out of the list has a reduced cost below this.
   std::int32_t short_bound(std::size_t i) const { return w_.short_bound[i]; }
   std::int32_t long_bound(std::size_t i) const { return w_.long_bound[i]; }
@@ -72,8 +75,7 @@ class candidate_lists {
   void build_long_list(std::size_t i) {
     const int_block group_least = fixed_.template quantise<!First, First>(i);
     const Cost* const next_row = cost_.row(std::min(i + 1, n_ - 1));  // on its way to the cache meanwhile
-    const std::int32_t* const fixed = w_.fixed.data();
-    const std::int32_t* const reduced = First ? fixed : w_.reduced.data();
+    const std::int32_t* const reduced = First ? w_.fixed.data() : w_.reduced.data();
     const std::int32_t least = group_least.least();
     if (First && !fixed_.in_range()) return;
     const list_policy policy(n_);
@@ -90,26 +92,28 @@ class candidate_lists {
     count = std::min(count, list_long_length);
     w_.long_bound[i] = least + (ties_left_out ? 0 : width + 1);
 
+    write_long_list(i, count);
+  }
+
+  /// Costs and columns of the `count` columns in w_.chosen; where the row's place is too small, in a new one.
+  void write_long_list(std::size_t i, std::size_t count) {
     const std::size_t blocks = (count + list_block - 1) / list_block;
     if (blocks > static_cast<std::size_t>(w_.long_capacity[i])) {
       w_.long_begin[i] = pool_end_;
       w_.long_capacity[i] = static_cast<std::int32_t>(blocks);
-      pool_end_ += blocks * list_block;
-      if (w_.pool_cost.size() < pool_end_) {
-        w_.pool_cost.resize(std::max(pool_end_, 2 * w_.pool_cost.size()));
-        w_.pool_column.resize(w_.pool_cost.size());
-      }
+      pool_end_ += blocks * candidates::stride;
+      if (w_.pool.size() < pool_end_) w_.pool.resize(std::max(pool_end_, 2 * w_.pool.size()));
     }
     w_.long_length[i] = static_cast<std::int32_t>(blocks);
-    std::int32_t* cost = w_.pool_cost.data() + w_.long_begin[i];
-    std::int32_t* column = w_.pool_column.data() + w_.long_begin[i];
-    std::fill(w_.chosen.begin() + static_cast<std::ptrdiff_t>(count),
-              w_.chosen.begin() + static_cast<std::ptrdiff_t>(blocks * list_block), 0);
-    for (std::size_t b = 0; b < blocks * list_block; b += list_block) {
-      int_block::look_up(fixed, w_.chosen.data() + b).store(cost + b);
-      int_block::load(w_.chosen.data() + b).store(column + b);
+    std::int32_t* const chosen = w_.chosen.data();
+    std::fill(chosen + count, chosen + blocks * list_block, 0);
+    std::int32_t* to = w_.pool.data() + w_.long_begin[i];
+    for (std::size_t b = 0; b < blocks * list_block; b += list_block, to += candidates::stride) {
+      int_block::look_up(w_.fixed.data(), chosen + b).store(to);
+      int_block::load(chosen + b).store(to + list_block);
     }
-    std::fill(cost + count, cost + blocks * list_block, list_far);
+    const std::size_t empty = blocks * list_block - count;  // of the last block
+    std::fill(to - list_block - empty, to - list_block, list_far);
   }
 
   /// chosen = the columns with reduced <= bound, in order.
@@ -137,14 +141,12 @@ class candidate_lists {
   /// Builds row i's short list from its long list, which is built again first if it has expired.
   void build_short_list(std::size_t i) {
     for (bool rebuilt = false;; rebuilt = true) {
-      const std::size_t length = static_cast<std::size_t>(w_.long_length[i]) * list_block;
-      const std::int32_t* cost = w_.pool_cost.data() + w_.long_begin[i];
-      const std::int32_t* column = w_.pool_column.data() + w_.long_begin[i];
+      const candidates list = long_list(i);
       alignas(64) std::int32_t reduced[list_long_length];
       int_block group_least = int_block::all(std::numeric_limits<std::int32_t>::max());
-      for (std::size_t b = 0; b < length; b += list_block) {
-        const int_block r = int_block::load(cost + b) - int_block::look_up(w_.price.data(), column + b);
-        r.store(reduced + b);
+      for (std::size_t b = 0; b < list.blocks; ++b) {
+        const int_block r = int_block::load(list.cost(b)) - int_block::look_up(w_.price.data(), list.column(b));
+        r.store(reduced + b * list_block);
         group_least = min(group_least, r);
       }
       const std::int32_t least = group_least.least();
@@ -152,15 +154,14 @@ class candidate_lists {
         build_long_list<false>(i);
         continue;
       }
-      write_short_list(i, reduced, length, least, group_gap(group_least, least));
+      write_short_list(i, reduced, list, least, group_gap(group_least, least));
       return;
     }
   }
 
-  void write_short_list(std::size_t i, const std::int32_t* reduced, std::size_t length, std::int32_t least,
+  /// From row i's long list, whose reduced costs are known and whose least is `least`.
+  void write_short_list(std::size_t i, const std::int32_t* reduced, const candidates& list, std::int32_t least,
                         std::int32_t width) {
-    const std::int32_t* cost = w_.pool_cost.data() + w_.long_begin[i];
-    const std::int32_t* column = w_.pool_column.data() + w_.long_begin[i];
     const std::int32_t last = w_.long_bound[i];
     alignas(64) std::int32_t kept_cost[3 * list_block], kept_column[3 * list_block];
     std::size_t count = 0;
@@ -168,10 +169,10 @@ class candidate_lists {
     for (int tries = 0;; ++tries) {
       const std::int32_t threshold = std::min(least + width, last);
       count = 0;
-      for (std::size_t b = 0; b < length && count <= list_short_length; b += list_block) {
-        const int_block r = int_block::load(reduced + b);
-        r.compress_at_most(threshold, int_block::load(cost + b), kept_cost + count);
-        count += r.compress_at_most(threshold, int_block::load(column + b), kept_column + count);
+      for (std::size_t b = 0; b < list.blocks && count <= list_short_length; ++b) {
+        const int_block r = int_block::load(reduced + b * list_block);
+        r.compress_at_most(threshold, int_block::load(list.cost(b)), kept_cost + count);
+        count += r.compress_at_most(threshold, int_block::load(list.column(b)), kept_column + count);
       }
       bound = std::min(threshold + 1, last);
       if (count <= list_short_length) break;
@@ -185,14 +186,15 @@ class candidate_lists {
     }
     std::fill(kept_cost + count, kept_cost + list_short_length, list_far);
     std::fill(kept_column + count, kept_column + list_short_length, 0);
-    std::copy_n(kept_cost, list_short_length, w_.short_cost.data() + i * list_short_length);
-    std::copy_n(kept_column, list_short_length, w_.short_column.data() + i * list_short_length);
+    std::int32_t* const to = w_.short_list.data() + i * candidates::stride;
+    int_block::load(kept_cost).store(to);
+    int_block::load(kept_column).store(to + list_block);
     w_.short_bound[i] = bound;
   }
 
   two_least scan_short_list(std::size_t i) const {
-    const std::int32_t* cost = w_.short_cost.data() + i * list_short_length;
-    const std::int32_t* column = w_.short_column.data() + i * list_short_length;
+    const std::int32_t* const cost = short_list(i).cost(0);
+    const std::int32_t* const column = short_list(i).column(0);
     const int_block r = int_block::load(cost) - int_block::look_up(w_.price.data(), column);
     const int_block::tag tag;
     two_least_lanes<int_block::tag> lanes{r.part[0], hn::Set(tag, std::numeric_limits<std::int32_t>::max())};

@@ -30,13 +30,14 @@ class list_paths : protected list_matching<Cost> {
   static constexpr std::int32_t closed_price = -(1 << 30);
   static constexpr std::int32_t closed_distance = std::numeric_limits<std::int32_t>::max();
 
-  /// Offers `length` values at (cost, column) of row i to the tree.
-  void relax_list(const std::int32_t* cost, const std::int32_t* column, std::size_t length, std::int32_t row,
-                  std::int32_t offset) {
+  /// Offers a list of `row` to the tree.
+  void relax_list(const candidates& list, std::int32_t row, std::int32_t offset) {
     alignas(64) std::int32_t distance[list_block];
-    for (std::size_t b = 0; b < length; b += list_block) {
-      const int_block r = int_block::load(cost + b) - int_block::look_up(w_.open_price.data(), column + b);
-      const int_block far = min(int_block::all(list_far), int_block::look_up(w_.distance.data(), column + b));
+    for (std::size_t b = 0; b < list.blocks; ++b) {
+      const std::int32_t* const cost = list.cost(b);
+      const std::int32_t* const column = list.column(b);
+      const int_block r = int_block::load(cost) - int_block::look_up(w_.open_price.data(), column);
+      const int_block far = min(int_block::all(list_far), int_block::look_up(w_.distance.data(), column));
       const int_block d = r + int_block::all(offset);
       bool any = false;
       for (std::size_t k = 0; k < int_block::parts; ++k) {
@@ -45,8 +46,8 @@ class list_paths : protected list_matching<Cost> {
       if (!any) continue;
       d.store(distance);
       for (std::size_t k = 0; k < list_block; ++k) {
-        const auto j = static_cast<std::size_t>(column[b + k]);
-        if (cost[b + k] < list_far && distance[k] < std::min(list_far, w_.distance[j])) {
+        const auto j = static_cast<std::size_t>(column[k]);
+        if (cost[k] < list_far && distance[k] < std::min(list_far, w_.distance[j])) {
           w_.distance[j] = distance[k];
           w_.parent[j] = row;
         }
@@ -97,7 +98,7 @@ class list_paths : protected list_matching<Cost> {
       const auto i = static_cast<std::size_t>(t.row);
       const std::int32_t long_bound = t.offset + lists_.long_bound(i);
       if (t.offered == 0 && long_bound >= t.bound) {
-        relax_list(lists_.long_cost(i), lists_.long_column(i), lists_.long_length(i), t.row, t.offset);
+        relax_list(lists_.long_list(i), t.row, t.offset);
         t.offered = 1;
         t.bound = long_bound;
       } else {
@@ -158,7 +159,7 @@ class list_paths : protected list_matching<Cost> {
         pass_rest(distance);
       } else {
         const auto i = static_cast<std::size_t>(row);
-        relax_list(lists_.short_cost(i), lists_.short_column(i), list_short_length, row, offset);
+        relax_list(lists_.short_list(i), row, offset);
         w_.tree.push_back({row, offset, offset + lists_.short_bound(i), 0});
       }
       do {

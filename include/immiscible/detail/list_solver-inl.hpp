@@ -237,20 +237,19 @@ class list_solver : private list_paths<Cost> {
     const double threshold = std::floor(level * fixed_.scale() + 0.5);
     const auto bound = static_cast<std::int32_t>(std::min(threshold, static_cast<double>(list_far) - 1));
     if (lists_.short_bound(i) > bound) {
-      refine_list(i, level, bound, lists_.short_cost(i), lists_.short_column(i), list_short_length);
+      refine_list(i, level, bound, lists_.short_list(i));
     } else if (lists_.long_bound(i) > bound) {
-      refine_list(i, level, bound, lists_.long_cost(i), lists_.long_column(i), lists_.long_length(i));
+      refine_list(i, level, bound, lists_.long_list(i));
     } else {
       for (std::size_t j = 0; j < m_; ++j) lower_price(i, j, level);
     }
   }
 
-  void refine_list(std::size_t i, double level, std::int32_t bound, const std::int32_t* cost,
-                   const std::int32_t* column, std::size_t length) {
+  void refine_list(std::size_t i, double level, std::int32_t bound, const candidates& list) {
     alignas(64) std::int32_t near[2 * list_block];
-    for (std::size_t b = 0; b < length; b += list_block) {
-      const int_block r = int_block::load(cost + b) - int_block::look_up(w_.price.data(), column + b);
-      const std::size_t count = r.compress_at_most(bound, int_block::load(column + b), near);
+    for (std::size_t b = 0; b < list.blocks; ++b) {
+      const int_block r = int_block::load(list.cost(b)) - int_block::look_up(w_.price.data(), list.column(b));
+      const std::size_t count = r.compress_at_most(bound, int_block::load(list.column(b)), near);
       for (std::size_t k = 0; k < count; ++k) lower_price(i, static_cast<std::size_t>(near[k]), level);
     }
   }

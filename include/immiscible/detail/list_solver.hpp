@@ -79,7 +79,7 @@ constexpr double list_cost_limit = 1 << 26;         // |c s| stays below
 constexpr std::int32_t list_price_floor = -(1 << 28);
 constexpr std::size_t list_short_length = 16;
 constexpr std::size_t list_long_length = 512;  // at most
-constexpr std::size_t list_pool_length = 128;  // for each row, before the pool must grow; memory not used costs nothing
+constexpr std::size_t list_pool_length = 192;  // for each row, before the pool must grow; memory not used costs nothing
 
 /// For each set of up to eight lanes: which lanes they are, in order (the rest is never looked at).
 struct kept_lanes_table {
@@ -110,8 +110,8 @@ struct list_workspace {
   std::vector<std::size_t> long_begin;                      // where in the pool
   aligned_vector<std::int32_t> queue;                       // ring of waiting rows
   // lists
-  aligned_vector<std::int32_t> short_cost, short_column;  // [n, 16]
-  aligned_vector<std::int32_t> pool_cost, pool_column;    // long lists, one after the other
+  aligned_vector<std::int32_t> short_list;  // [n, 2, 16] 16 costs, and their 16 columns
+  aligned_vector<std::int32_t> pool;        // long lists, one after the other: blocks [2, 16] of the same kind
   // one row
   aligned_vector<std::int32_t> fixed, reduced, chosen;
   aligned_vector<float> weight;
