@@ -44,10 +44,17 @@ struct int_block {
       return hn::Combine(wide, look_up_lanes(narrow, table, index + hn::MaxLanes(narrow)), low);
     } else {
       const hn::Repartition<std::int64_t, Tag> pair;
-      const auto even = hn::InterleaveLower(wide, hn::Set(wide, table[index[0]]), hn::Set(wide, table[index[1]]));
-      const auto odd = hn::InterleaveLower(wide, hn::Set(wide, table[index[2]]), hn::Set(wide, table[index[3]]));
+      const auto even = look_up_two(wide, table, index), odd = look_up_two(wide, table, index + 2);
       return hn::BitCast(wide, hn::InterleaveLower(pair, hn::BitCast(pair, even), hn::BitCast(pair, odd)));
     }
+  }
+  /// In the lowest two lanes; both indices come with one load (little-endian, as all these targets are), for loads are the limit.
+  template <class Tag>
+  static HWY_INLINE hn::Vec<Tag> look_up_two(Tag wide, const std::int32_t* table, const std::int32_t* index) {
+    std::uint64_t both;
+    std::memcpy(&both, index, sizeof both);
+    const auto first = static_cast<std::uint32_t>(both), second = static_cast<std::uint32_t>(both >> 32);
+    return hn::InterleaveLower(wide, hn::Set(wide, table[first]), hn::Set(wide, table[second]));
   }
   HWY_INLINE void store(std::int32_t* to) const {
     for (std::size_t k = 0; k < parts; ++k) hn::StoreU(part[k], tag(), to + k * lanes);
