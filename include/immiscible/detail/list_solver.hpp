@@ -47,27 +47,25 @@ struct list_policy {
   std::size_t sampled_rows = 64;       // for column means and deviations
   std::size_t sinkhorn_rows;           // for the half-step
   float start_below_mean = 1.5f;       // column deviations
-  float sinkhorn_temperature = 0.2f;   // standard deviations
-  float long_list_width;               // standard deviations above the row's least, or, if that is more,
+  float sinkhorn_temperature = 0.25f;  // standard deviations
+  float long_list_width = 0.7f;        // standard deviations above the row's least, or, if that is more,
   std::int32_t long_list_gaps;         // this many times the width at which a list has about 16 entries
   float epsilon[2];                    // auction phases, in standard deviations; 0: no such phase
   std::size_t bids_per_row = 64;       // cap of an auction phase
-  std::size_t reductions_per_row = 2;  // cap of augmenting row reduction
+  std::size_t reductions_per_row = 4;  // cap of augmenting row reduction
 
   std::size_t sampling_step(std::size_t n) const { return std::max<std::size_t>(1, n / sampled_rows); }
 
   explicit list_policy(std::size_t n)
-      : sinkhorn_rows(n <= 256    ? n
-                      : n <= 1024 ? 256
-                      : n <= 2048 ? 512
-                                  : 1024),
-        long_list_width(n > 512 && n <= 1024 ? 0.6f : 0.7f),
+      : sinkhorn_rows(std::min<std::size_t>(std::max<std::size_t>(3 * (n / 8), 256), 1024)),
         long_list_gaps(n <= 256 ? 1 : 2),
         epsilon{n <= 256    ? 0.002f
                 : n <= 512  ? 0.003f
-                : n <= 1024 ? 0.01f
+                : n <= 1024 ? 0.005f
                             : 0.003f,
-                n > 512 && n <= 1024 ? 0.001f : 0.0f} {}
+                n <= 512    ? 0.0f
+                : n <= 1024 ? 0.0005f
+                            : 0.0003f} {}
 };
 
 /// Lists are used from this many rows on; below, the dense solver is as fast.
