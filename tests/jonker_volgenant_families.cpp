@@ -77,7 +77,7 @@ TEMPLATE_TEST_CASE("both starts reach the same total", "", float, std::int32_t) 
 }
 
 TEST_CASE("32-bit integers of the whole range are solved exactly") {
-  for (const std::size_t n : {31u, 40u, 100u}) {
+  for (const std::size_t n : {31u, 40u, 64u, 100u}) {  // without vectors, a part of one over, whole ones, both
     for (const std::size_t m : {n, n + 5}) {
       for (const std::int64_t step : {1, 3, 1 << 20}) {
         INFO("n = " << n << ", m = " << m << ", step " << step);
@@ -86,9 +86,12 @@ TEST_CASE("32-bit integers of the whole range are solved exactly") {
           return (draw.below(std::int64_t{1} << 32) - (std::int64_t{1} << 31)) / step * step;
         });
         CHECK(tests::is_proved(cost, jonker_volgenant(cost)));
-        const auto near =
-            tests::make_matrix<std::int32_t>(n, m, [&](auto, auto) { return 2147483647 - draw.below(90); });
-        CHECK(tests::is_proved(near, jonker_volgenant(near)));
+        const auto high =
+            tests::make_matrix<std::int32_t>(n, m, [&](auto, auto) { return 2147483647 - draw.below(90) * step; });
+        CHECK(tests::is_proved(high, jonker_volgenant(high)));
+        const auto low =
+            tests::make_matrix<std::int32_t>(n, m, [&](auto, auto) { return draw.below(90) * step - 2147483648; });
+        CHECK(tests::is_proved(low, jonker_volgenant(low)));
       }
     }
   }
