@@ -129,7 +129,7 @@ run judge_saved(const job& j, const edit_task& task, Network& network, const std
   const std::string file = model_file(j, folder);
   const nlohmann::json text = checkpoint::read(file).description;
   check_made_with("--models", file, text, "flow_matching", j.options.settings,
-                  {"--data", "--size", "--image-scale", "--smoke"});
+                  {"--data", "--data-dir", "--size", "--image-scale", "--smoke"});
   if (text.at("step") != j.options.steps) {
     throw std::runtime_error("--models: needs models after the same number of steps, got " +
                              std::to_string(j.options.steps) + " and others in " + file);

@@ -293,7 +293,11 @@ bool comparison::draw_curves(const std::string& file, const std::string& title) 
          << " right\nset ylabel '" << metric_.name << " at " << sampler_text(options_.sampler_steps.front()) << "'\n";
   for (const int column : {1, 2}) {
     script << (column == 1 ? "set xtics " + fixed(tick_distance(options_.steps), 0) : "set xtics autofreq")
-           << "\nset xlabel '" << (column == 1 ? "training steps" : "core seconds, pairing included") << "'\n";
+           << "\nset xlabel '"
+           << (column == 1           ? "training steps"
+               : options_.background ? "core seconds of the training thread"
+                                     : "core seconds, pairing included")
+           << "'\n";
     const char* separator = "plot ";
     if (target_) {
       script << separator << *target_ << " with lines dt 2 lc rgb '#aaaaaa' title 'final quality of none'";
