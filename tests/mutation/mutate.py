@@ -3,12 +3,14 @@
 
     python3 tests/mutation/mutate.py                       # all solvers, hours; interrupt and call again at will
     python3 tests/mutation/mutate.py list_solver.hpp --jobs 2
+    python3 tests/mutation/mutate.py --again               # only the lines whose break survived: after a new test
     python3 tests/mutation/mutate.py --survivors           # what is known so far
 
 Each code line that can be broken is broken once (a condition turned around, a call left out, a plus made a minus, ...), in a
 copy of include/; the tests that belong to its header (TESTS, below) are compiled against it, for AVX2 alone, and run. "killed": a
 test failed, crashed, or took over 60 s; "survived": none did; a line whose breaks do not compile is "unbroken". What survived and
-why is in README.md here. Results: build/mutation/log.jsonl, a line each; a line of the source that changed is tried again.
+why is in README.md here. Results: build/mutation/log.jsonl, a line each; a line of the source that changed is tried again, one that only
+moved is not.
 """
 
 import argparse
@@ -112,9 +114,15 @@ class Workplace:
             file.write_text("\n".join(lines) + "\n")
 
 
+def key_of(header, number, lines):
+    """What tells a line from all others, wherever it moves: its text, and how often the same text stands before it."""
+    text = lines[number].strip()
+    return header, text, sum(line.strip() == text for line in lines[:number])
+
+
 def try_line(place, header, number, lines):
     """What became of a line: the record of its first break that compiles."""
-    record = {"header": header, "line": number + 1, "text": lines[number].strip(), "broken": "", "outcome": "unbroken"}
+    record = {"key": key_of(header, number, lines), "broken": "", "outcome": "unbroken"}
     for broken in list(breaks_of(lines[number]))[:3]:
         outcome = place.outcome(header, number, lines, broken)
         if outcome != "unbroken":
@@ -122,38 +130,38 @@ def try_line(place, header, number, lines):
     return record
 
 
-def key(record):
-    return record["header"], record["line"], record["text"]
+def latest(log):
+    """The last record of each line ever tried, by its key."""
+    records = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    return {tuple(r["key"]): r for r in records}
 
 
-def known(log):
-    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-
-
-def report(records):
+def report(latest, source):
     """Prints what survived, and counts."""
-    for header in TESTS:
-        own = sorted((r for r in records if r["header"] == header), key=lambda r: r["line"])
-        if not own:
-            continue
-        count = {o: sum(r["outcome"] == o for r in own) for o in ("killed", "survived", "unbroken")}
-        print(f"\n{header}: {count['killed']} killed, {count['survived']} survived, {count['unbroken']} unbroken")
-        for r in own:
-            if r["outcome"] == "survived":
-                print(f"  {r['line']}: {r['text']}\n      -> {r['broken'] or '(left out)'}")
+    for header, lines in source.items():
+        count = {o: 0 for o in ("killed", "survived", "unbroken")}
+        survivors = []
+        for number, line in enumerate(lines):
+            record = latest.get(key_of(header, number, lines))
+            if record:
+                count[record["outcome"]] += 1
+                if record["outcome"] == "survived":
+                    survivors.append(f"  {number + 1}: {line.strip()}\n      -> {record['broken'] or '(left out)'}")
+        if sum(count.values()):
+            print(f"\n{header}: {count['killed']} killed, {count['survived']} survived, {count['unbroken']} unbroken")
+            print("\n".join(survivors), end="\n" if survivors else "")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("headers", nargs="*", help="of include/immiscible/, or the end of their names (default: all solvers)")
     parser.add_argument("--jobs", type=int, default=1, help="lines tried at once")
+    parser.add_argument("--again", action="store_true", help="try once more the lines whose break survived, and no others")
     parser.add_argument("--survivors", action="store_true", help="print what is known and try nothing")
     arguments = parser.parse_args()
     log = BUILD / "log.jsonl"
     headers = [h for h in TESTS if not arguments.headers or any(h.endswith(a) for a in arguments.headers)]
     source = {h: (ROOT / "include" / "immiscible" / h).read_text().splitlines() for h in headers}
-    current = lambda r: r["header"] in source and r["line"] <= len(source[r["header"]]) and \
-        source[r["header"]][r["line"] - 1].strip() == r["text"]
     if not arguments.survivors:
         BUILD.mkdir(parents=True, exist_ok=True)
         main_source = str(ROOT / "tests" / "support" / "main.cpp")
@@ -164,9 +172,10 @@ def main():
         for test in sorted({t for h in headers for t in TESTS[h]}):  # whole lines first: everything must pass
             if not places[0].compile(test) or not places[0].passes(test):
                 sys.exit(f"mutate.py: the test {test} fails on the unbroken headers")
-        done = {key(r) for r in known(log) if current(r)}
+        outcomes = {key: record["outcome"] for key, record in latest(log).items()}
+        wanted = "survived" if arguments.again else None  # None: not tried yet
         todo = [(h, n) for h in headers for n, line in enumerate(source[h])
-                if (h, n + 1, line.strip()) not in done and any(True for _ in breaks_of(line))]
+                if outcomes.get(key_of(h, n, source[h])) == wanted and any(True for _ in breaks_of(line))]
         free, lock, finished = list(places), threading.Lock(), 0
 
         def work(item):
@@ -179,12 +188,11 @@ def main():
                 finished += 1
                 with open(log, "a", encoding="utf-8") as out:
                     out.write(json.dumps(record) + "\n")
-                print(f"{finished} of {len(todo)}  {record['header']}:{record['line']}  {record['outcome']}", flush=True)
+                print(f"{finished} of {len(todo)}  {item[0]}:{item[1] + 1}  {record['outcome']}", flush=True)
 
         with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
             list(pool.map(work, todo))
-    latest = {key(r): r for r in known(log) if current(r)}
-    report(latest.values())
+    report(latest(log), source)
 
 
 if __name__ == "__main__":
