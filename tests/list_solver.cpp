@@ -140,6 +140,38 @@ TEST_CASE("image-like costs are solved by the lists alone, at every size that ha
   }
 }
 
+TEST_CASE("image-like costs take no more work than they did: rows and lists read, rows of searches") {
+  struct size {
+    std::size_t n, m;
+    double rows_read, lists_read, tree_rows;  // over n, at most: a tenth above what it takes now
+  };
+  for (const size& s : {size{64, 64, 3.2, 6.1, 0.063},
+                        {200, 200, 2.5, 8.4, 0.14},
+                        {400, 400, 1.9, 11.2, 0.27},
+                        {600, 600, 1.6, 13.8, 0.15},
+                        {1200, 1200, 1.5, 19.1, 0.09},
+                        {2100, 2100, 1.5, 20.1, 0.235},
+                        {128, 1280, 7.1, 37.4, 0.27}}) {
+    for (const simd_target target : targets()) {
+      immiscible::detail::list_effort all;
+      constexpr std::uint64_t problems = 3;
+      for (std::uint64_t seed = 1; seed <= problems; ++seed) {
+        const auto o = on_lists(converted<float>(tests::rows_alike(s.n, s.m, seed)), target);
+        all.rows_read += o.work.effort.rows_read;
+        all.lists_read += o.work.effort.lists_read;
+        all.tree_rows += o.work.effort.tree_rows;
+      }
+      const auto share = [&](std::size_t count) {
+        return static_cast<double>(count) / static_cast<double>(problems * s.n);
+      };
+      INFO(s.n << " x " << s.m << ", target " << static_cast<int>(target));
+      CHECK(share(all.rows_read) <= s.rows_read);
+      CHECK(share(all.lists_read) <= s.lists_read);
+      CHECK(share(all.tree_rows) <= s.tree_rows);
+    }
+  }
+}
+
 TEST_CASE("more equal columns than a list holds") {
   // The first rows may take any column at no cost, the others only the first 512: what a list leaves out matters.
   const auto cost = tests::make_matrix<std::int16_t>(

@@ -37,7 +37,7 @@ TESTS = {
     "detail/list_matching-inl.hpp": LISTS,
     "detail/candidate_lists-inl.hpp": LISTS,
     "detail/fixed_costs-inl.hpp": LISTS,
-    "detail/int_block-inl.hpp": LISTS,
+    "detail/int_block-inl.hpp": ["int_block", *LISTS],
     "detail/shortest_paths.hpp": ["jonker_volgenant", "jonker_volgenant_families", "list_solver"],
     "detail/answers.hpp": ["jonker_volgenant", "assignment", "auction"],
     "jonker_volgenant.hpp": ["jonker_volgenant", "jonker_volgenant_families", "bad_input"],

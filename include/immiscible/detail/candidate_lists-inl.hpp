@@ -52,6 +52,7 @@ class candidate_lists {
 
   /// The two least reduced costs of row i, from its short list; the list is built again when it has expired.
   two_least least_two(std::size_t i) {
+    ++w_.effort.lists_read;
     two_least found = scan_short_list(i);
     if (found.best > w_.short_bound[i]) {
       build_short_list(i);

@@ -121,6 +121,7 @@ class fixed_costs {
   /// `Check` a float cost beyond the limits of the fixed point, or not finite, makes `in_range` false.
   template <bool Reduce, bool Check = false>
   int_block quantise(std::size_t i) {
+    ++w_.effort.rows_read;
     const Cost* const row = cost_.row(i);
     const std::int32_t* const start = w_.start_price.data();
     const std::int32_t* const price = w_.price.data();
@@ -252,6 +253,7 @@ class fixed_costs {
   }
 
   void prepare() {
+    w_.effort = {};
     const auto m = static_cast<std::ptrdiff_t>(m_);
     for (auto* column : {&w_.start_price, &w_.price, &w_.fixed, &w_.reduced}) column->resize(padded_);
     for (auto* column : {&w_.column_sum, &w_.column_square, &w_.weight}) column->assign(padded_, 0.0f);

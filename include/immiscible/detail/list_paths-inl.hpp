@@ -159,6 +159,7 @@ class list_paths : protected list_matching<Cost> {
         pass_rest(distance);
       } else {
         const auto i = static_cast<std::size_t>(row);
+        ++w_.effort.tree_rows;
         relax_list(lists_.short_list(i), row, offset);
         w_.tree.push_back({row, offset, offset + lists_.short_bound(i), 0});
       }

@@ -94,8 +94,16 @@ struct kept_lanes_table {
 };
 inline constexpr kept_lanes_table kept_lanes;
 
+/// What a solve took, counted: alike on every machine, as a time is not. Tests bound it.
+struct list_effort {
+  std::size_t rows_read = 0;   // whole rows of costs, brought to the fixed point
+  std::size_t lists_read = 0;  // short lists, for a bid or to see whether a row still has its best column
+  std::size_t tree_rows = 0;   // of all searches for shortest paths
+};
+
 /// Working memory of the list solver; keeps its capacity from one problem to the next.
 struct list_workspace {
+  list_effort effort;  // of the last problem
   // columns, padded to a multiple of 16
   aligned_vector<std::int32_t> start_price, price, row_of_column, distance, open_price, parent;
   aligned_vector<float> column_sum, column_square;
