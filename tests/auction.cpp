@@ -8,7 +8,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
@@ -137,6 +139,69 @@ TEMPLATE_TEST_CASE("small problems with forbidden pairs: a matching without them
   }
   CHECK(feasible > 50);
   CHECK(infeasible > 50);
+}
+
+TEST_CASE("the default is a tenth of a standard deviation") {
+  CHECK(auction_options{}.tolerance == 0.1);
+  CHECK(auction_options{}.epsilon == 0);
+  const auto cost = converted<float>(tests::rows_alike(100, 100, 1));
+  CHECK(auction(cost).noise_of_image == auction(cost, auction_options{0.1, 0}).noise_of_image);
+}
+
+TEST_CASE("where the lists do not serve, dense rows bid, and end within epsilon by themselves") {
+  // Broken bids would show in nothing but time: what they do not settle is settled exactly.
+  auto forbidden = tests::many_values(60, 60, 3);
+  for (std::size_t i = 0; i < 60; ++i) forbidden(i, (7 * i + 3) % 60) = infinity;
+  for (const auto& cost : {tests::many_values(20, 20, 1), tests::many_values(20, 33, 2), forbidden}) {
+    const auto answer = auction(cost, auction_options{0.5, 0});
+    CHECK(answer.status == status::feasible);
+    CHECK(keeps_its_promise(cost, auction_options{0.5, 0}, 0.6 * centred_deviation(tests::many_values(60, 60, 3))));
+  }
+}
+
+TEST_CASE("bids: every row ends with a column within epsilon of its best, or the cap is met") {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const auto cost = tests::many_values(15, 15 + 5 * (seed % 2), seed);
+    const immiscible::batch<double> view = cost.view();
+    immiscible::detail::shortest_paths_state<double> s;
+    immiscible::detail::start_from_nothing(cost.rows, cost.columns, s);
+    s.row_of_column[4] = 2;  // one pair is there already
+    s.column_of_row[2] = 4;
+    s.noise_price[4] = -1e6;
+    CHECK_FALSE(immiscible::detail::bid_until_assigned(view, 3.0, 13, s));  // 14 rows wait
+    immiscible::detail::start_from_nothing(cost.rows, cost.columns, s);
+    REQUIRE(immiscible::detail::bid_until_assigned(view, 3.0, 64 * 15, s));
+    CHECK(tests::is_matching(s.column_of_row, cost.rows, cost.columns));
+    for (std::size_t i = 0; i < cost.rows; ++i) {
+      const auto own = static_cast<std::size_t>(s.column_of_row[i]);
+      CHECK(s.row_of_column[own] == static_cast<std::int32_t>(i));
+      const auto best = immiscible::detail::two_best_columns(&cost.values[i * cost.columns], s.noise_price);
+      std::vector<double> reduced(cost.columns);
+      for (std::size_t j = 0; j < cost.columns; ++j) reduced[j] = cost(i, j) - s.noise_price[j];
+      CHECK(reduced[own] <= best.best + 3.0 + 1e-9);
+      const auto least = std::min_element(reduced.begin(), reduced.end());
+      CHECK(best.column == static_cast<std::size_t>(least - reduced.begin()));
+      CHECK(best.best == *least);
+      *least = infinity;
+      CHECK(best.second == *std::min_element(reduced.begin(), reduced.end()));
+    }
+  }
+}
+
+TEST_CASE("the deviation of the costs is that of the finite ones") {
+  const auto estimate = [](const matrix<double>& cost) {
+    const immiscible::batch<double> view = cost.view();
+    return immiscible::detail::centred_deviation(view, std::vector<double>(view.columns()));
+  };
+  auto cost = tests::many_values(40, 50, 5);
+  CHECK(estimate(cost) == Approx(centred_deviation(cost)).epsilon(1e-9));
+  const auto narrow = tests::make_matrix<double>(40, 30, [&](std::size_t i, std::size_t j) { return cost(i, j); });
+  for (std::size_t i = 0; i < 40; ++i) {
+    for (std::size_t j = 30; j < 50; ++j) cost(i, j) = infinity;
+  }
+  CHECK(estimate(cost) == Approx(centred_deviation(narrow)).epsilon(1e-9));
+  for (double& c : cost.values) c = infinity;
+  CHECK(estimate(cost) == 0);
 }
 
 TEST_CASE("a price war that no bid ends is finished exactly") {
