@@ -146,10 +146,28 @@ TEST_CASE("is_optimal's tolerance is relative to the largest finite cost") {
   CHECK_FALSE(is_optimal(cost.view(), answer));
   CHECK(is_optimal(cost.view(), answer, 1e-9));
   CHECK_FALSE(is_optimal(cost.view(), square_answer<double>(), -1e-3));
+  auto small = cost;
+  for (double& c : small.values) c *= 1e-6;
+  auto small_answer = square_answer<double>();
+  for (auto* prices : {&small_answer.image_price, &small_answer.noise_price}) {
+    for (double& price : *prices) price *= 1e-6;
+  }
+  small_answer.image_price[0] += 4e-16;
+  CHECK(is_optimal(small.view(), small_answer));
+  small_answer.image_price[0] += 2e-16;
+  CHECK_FALSE(is_optimal(small.view(), small_answer));
   cost(1, 2) = infinity;  // the largest finite cost is 4 now
   answer = square_answer<double>();
   answer.image_price[0] += 4.5e-10;
   CHECK_FALSE(is_optimal(cost.view(), answer));
+}
+
+TEST_CASE("an answer begins with no pairs, no cost and full precision") {
+  const immiscible::assignment answer;
+  CHECK(answer.noise_of_image.empty());
+  CHECK(answer.total_cost == 0);
+  CHECK(answer.lower_bound == 0);
+  CHECK(answer.precision == immiscible::precision::full);
 }
 
 TEST_CASE("the gap is what the bound leaves open: never negative, infinite without a bound") {

@@ -180,6 +180,19 @@ TEMPLATE_TEST_CASE("the same costs give the same answer, whatever the workspace 
   }
 }
 
+TEMPLATE_TEST_CASE("nothing of an answer is left in the next one, where there is no matching", "", float, double) {
+  for (const warm_start start : starts) {
+    immiscible::jonker_volgenant_workspace<TestType> workspace;
+    immiscible::assignment answer;
+    auto cost = converted<TestType>(tests::rows_alike(60, 60, 1));
+    for (const bool possible : {true, false, true}) {
+      for (std::size_t j = 0; j < 60; ++j) cost(3, j) = possible ? TestType(5) : static_cast<TestType>(infinity);
+      jonker_volgenant(immiscible::batch<TestType>(cost.view()), answer, workspace, start);
+      CHECK((possible ? tests::is_proved(cost, answer) : tests::is_infeasible(60, answer)));
+    }
+  }
+}
+
 TEST_CASE("the automatic start takes the lists where they serve, the simple start never") {
   const auto cost = converted<float>(tests::rows_alike(64, 64, 1));
   for (const warm_start start : starts) {

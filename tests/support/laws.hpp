@@ -108,8 +108,10 @@ bool is_proved(const matrix<Cost>& cost, const immiscible::basic_assignment<Pric
 /// Law: no matching exists, and the answer says so.
 template <class Price>
 bool is_infeasible(std::size_t n, const immiscible::basic_assignment<Price>& answer) {
+  constexpr double beyond_all = std::numeric_limits<double>::infinity();
   return (answer.status == immiscible::status::infeasible &&
-          answer.noise_of_image == std::vector<std::int32_t>(n, -1)) ||
+          answer.noise_of_image == std::vector<std::int32_t>(n, -1) && answer.image_price.empty() &&
+          answer.noise_price.empty() && answer.total_cost == beyond_all && answer.lower_bound == beyond_all) ||
          broken("not the answer of an infeasible problem");
 }
 
