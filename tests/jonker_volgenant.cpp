@@ -193,14 +193,18 @@ TEMPLATE_TEST_CASE("nothing of an answer is left in the next one, where there is
   }
 }
 
-TEST_CASE("the automatic start takes the lists where they serve, the simple start never") {
-  const auto cost = converted<float>(tests::rows_alike(64, 64, 1));
-  for (const warm_start start : starts) {
-    immiscible::jonker_volgenant_workspace<float> workspace;
-    immiscible::assignment answer;
-    jonker_volgenant(immiscible::batch<float>(cost.view()), answer, workspace, start);
-    const bool has_lists = immiscible::detail::best_target() != immiscible::detail::simd_target::portable;
-    CHECK(workspace.lists.price.empty() == !(has_lists && start == warm_start::automatic));
+TEST_CASE("the automatic start takes rows in 16 bits for some hundred rows, lists for more; the simple start neither") {
+  const bool has_simd = immiscible::detail::best_target() != immiscible::detail::simd_target::portable;
+  for (const std::size_t n : {64u, 700u}) {
+    const auto cost = converted<float>(tests::rows_alike(n, n, 1));
+    for (const warm_start start : starts) {
+      immiscible::jonker_volgenant_workspace<float> workspace;
+      immiscible::assignment answer;
+      jonker_volgenant(immiscible::batch<float>(cost.view()), answer, workspace, start);
+      const bool fast = has_simd && start == warm_start::automatic;
+      CHECK(workspace.fast.rows.price.empty() == !(fast && n == 64));
+      CHECK(workspace.fast.lists.price.empty() == !(fast && n == 700));
+    }
   }
 }
 

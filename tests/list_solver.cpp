@@ -1,9 +1,9 @@
 // The fast start of the exact solver (detail/list_solver.hpp), instruction set by instruction set, and its ways out.
 #include "support/families.hpp"
+#include "support/fast_solvers.hpp"
 #include "support/laws.hpp"
 #include "support/matrix.hpp"
 
-#include <immiscible/detail/answers.hpp>
 #include <immiscible/detail/list_solver.hpp>
 
 #include <catch2/catch.hpp>
@@ -15,28 +15,17 @@
 #include <utility>
 #include <vector>
 
-using immiscible::detail::list_result;
 using immiscible::detail::simd_target;
+using immiscible::detail::solver_result;
 using tests::converted;
+using tests::finished;
+using tests::is_within;
 using tests::matrix;
 
 namespace {
 
-/// The instruction sets that this program holds and this machine runs, the portable code left out.
-std::vector<simd_target> targets() {
-  std::vector<simd_target> found;
-  for (const simd_target target : {simd_target::unasked, simd_target::avx2, simd_target::avx512}) {
-    if (immiscible::detail::has_target(target)) found.push_back(target);
-  }
-  return found;
-}
-
 template <class Cost>
-struct outcome {
-  list_result result = list_result::unsuited;
-  immiscible::detail::shortest_paths_state<immiscible::price_of<Cost>> state;
-  immiscible::detail::list_workspace work;
-};
+using outcome = tests::fast_outcome<Cost, immiscible::detail::list_workspace>;
 
 template <class Cost>
 outcome<Cost> on_lists(const matrix<Cost>& cost, simd_target target, double epsilon = 0, double tolerance = 0) {
@@ -44,32 +33,6 @@ outcome<Cost> on_lists(const matrix<Cost>& cost, simd_target target, double epsi
   const immiscible::batch<Cost> view = cost.view();
   o.result = immiscible::detail::solve_on_lists(view, o.state, o.work, {epsilon, tolerance, true}, target);
   return o;
-}
-
-/// The exact answer from what the lists left, as jonker_volgenant finishes it.
-template <class Cost>
-immiscible::basic_assignment<immiscible::price_of<Cost>> finished(const matrix<Cost>& cost, outcome<Cost> o) {
-  immiscible::basic_assignment<immiscible::price_of<Cost>> answer;
-  if (o.result == list_result::prices) immiscible::detail::assign_tight_pairs(cost.view(), o.state);
-  REQUIRE(immiscible::detail::assign_free_rows(cost.view(), o.state));
-  immiscible::detail::write_optimal(cost.view(), o.state, answer);
-  return answer;
-}
-
-/// Law: within epsilon, matched, and row bounds that no cost undercuts.
-template <class Cost>
-bool is_within(double epsilon, const matrix<Cost>& cost, const outcome<Cost>& o, double optimum) {
-  if (!tests::is_matching(o.state.column_of_row, cost.rows, cost.columns)) return false;
-  const double slack = 1e-12 * static_cast<double>(cost.rows) * tests::largest_cost(cost);
-  double total = 0;
-  for (std::size_t i = 0; i < cost.rows; ++i) {
-    total += static_cast<double>(cost(i, static_cast<std::size_t>(o.state.column_of_row[i])));
-    for (std::size_t j = 0; j < cost.columns; ++j) {
-      const double bound = o.work.row_bound[i] + static_cast<double>(o.state.noise_price[j]);
-      if (!(bound <= static_cast<double>(cost(i, j)) + slack)) return tests::broken("a row bound above a cost");
-    }
-  }
-  return total <= optimum + static_cast<double>(cost.rows) * epsilon + slack || tests::broken("beyond n epsilon");
 }
 
 }  // namespace
@@ -80,10 +43,10 @@ TEMPLATE_TEST_CASE("every instruction set of this machine proves its answers, an
     for (const std::size_t n : {32u, 47u, 48u, 65u, 130u}) {
       const auto cost = converted<TestType>(make(n, n, n));
       const double least = tests::simple_least_total(cost);
-      for (const simd_target target : targets()) {
+      for (const simd_target target : tests::simd_targets()) {
         INFO(name << ", n = " << n << ", target " << static_cast<int>(target));
         const auto o = on_lists(cost, target);
-        CHECK((o.result == list_result::optimal || o.result == list_result::prices));
+        CHECK((o.result == solver_result::optimal || o.result == solver_result::prices));
         const auto answer = finished(cost, o);
         CHECK(tests::is_proved(cost, answer));
         CHECK(answer.total_cost == least);
@@ -99,11 +62,11 @@ TEMPLATE_TEST_CASE("more columns than rows: proved, the same totals, and no pric
       for (const std::size_t m : {n + 1, n + 17, 2 * n, 7 * n}) {
         const auto cost = converted<TestType>(make(n, m, n));
         const double least = tests::simple_least_total(cost);
-        for (const simd_target target : targets()) {
+        for (const simd_target target : tests::simd_targets()) {
           INFO(name << ", " << n << " x " << m << ", target " << static_cast<int>(target));
           const auto o = on_lists(cost, target);
-          CHECK((o.result == list_result::optimal || o.result == list_result::unsuited));
-          if (o.result != list_result::optimal) continue;
+          CHECK((o.result == solver_result::optimal || o.result == solver_result::unsuited));
+          if (o.result != solver_result::optimal) continue;
           const auto answer = finished(cost, o);
           CHECK(tests::is_proved(cost, answer));
           CHECK(answer.total_cost == least);
@@ -118,12 +81,12 @@ TEST_CASE("image-like costs with more columns than rows are solved by the lists 
     INFO(n << " x " << m);
     const auto cost = converted<float>(tests::rows_alike(static_cast<std::size_t>(n), static_cast<std::size_t>(m), 5));
     std::vector<std::int32_t> first;
-    for (const simd_target target : targets()) {
+    for (const simd_target target : tests::simd_targets()) {
       const auto o = on_lists(cost, target);
-      CHECK(o.result == list_result::optimal);
+      CHECK(o.result == solver_result::optimal);
       if (first.empty()) first = o.state.column_of_row;
       CHECK(o.state.column_of_row == first);
-      if (target == targets().back()) CHECK(tests::is_proved(cost, finished(cost, o)));
+      if (target == tests::simd_targets().back()) CHECK(tests::is_proved(cost, finished(cost, o)));
     }
   }
 }
@@ -132,10 +95,10 @@ TEST_CASE("image-like costs are solved by the lists alone, at every size that ha
   for (const std::size_t n : {200u, 400u, 600u, 1200u, 2100u}) {
     INFO("n = " << n);
     const auto cost = converted<float>(tests::rows_alike(n, n, n));
-    for (const simd_target target : targets()) {
+    for (const simd_target target : tests::simd_targets()) {
       const auto o = on_lists(cost, target);
-      CHECK(o.result == list_result::optimal);
-      if (target == targets().back()) CHECK(tests::is_proved(cost, finished(cost, o)));
+      CHECK(o.result == solver_result::optimal);
+      if (target == tests::simd_targets().back()) CHECK(tests::is_proved(cost, finished(cost, o)));
     }
   }
 }
@@ -152,8 +115,8 @@ TEST_CASE("image-like costs take no more work than they did: rows and lists read
                         {1200, 1200, 1.5, 19.1},
                         {2100, 2100, 1.5, 20.1},
                         {128, 1280, 7.1, 37.4}}) {
-    for (const simd_target target : targets()) {
-      immiscible::detail::list_effort all;
+    for (const simd_target target : tests::simd_targets()) {
+      immiscible::detail::solver_effort all;
       constexpr std::uint64_t problems = 3;
       for (std::uint64_t seed = 1; seed <= problems; ++seed) {
         const auto o = on_lists(converted<float>(tests::rows_alike(s.n, s.m, seed)), target);
@@ -178,7 +141,7 @@ TEST_CASE("more equal columns than a list holds") {
       700, 700, [](std::size_t i, std::size_t j) { return i >= 188 && j >= 512 ? 1 : 0; });
   const auto constant = tests::make_matrix<float>(600, 600, [](auto, auto) { return 3; });
   const auto mostly_equal = converted<std::int16_t>(tests::random_integers(600, 600, 5, 2));
-  for (const simd_target target : targets()) {
+  for (const simd_target target : tests::simd_targets()) {
     CHECK(finished(cost, on_lists(cost, target)).total_cost == 0);
     CHECK(tests::is_proved(cost, finished(cost, on_lists(cost, target))));
     CHECK(tests::is_proved(constant, finished(constant, on_lists(constant, target))));
@@ -190,21 +153,21 @@ TEST_CASE("a cost beyond the scale that sampled rows suggest, wherever it stands
   constexpr float infinity = std::numeric_limits<float>::infinity();
   for (const std::size_t n : {130u, 200u}) {  // every second row is sampled, every third
     const auto good = converted<float>(tests::rows_alike(n, n, 3));
-    for (const simd_target target : targets()) {
-      CHECK(on_lists(good, target).result == list_result::optimal);
+    for (const simd_target target : tests::simd_targets()) {
+      CHECK(on_lists(good, target).result == solver_result::optimal);
       for (const std::size_t row : {1u, 65u, static_cast<unsigned>(n) - 1}) {
         for (const std::size_t column : {0u, 77u, static_cast<unsigned>(n) - 1}) {
           INFO("n = " << n << ", row " << row << ", column " << column << ", target " << static_cast<int>(target));
           for (const float value : {infinity, -infinity, tests::not_a_number<float>, 2e37f}) {
             auto bad = good;
             bad(row, column) = value;
-            CHECK(on_lists(bad, target).result == list_result::unsuited);
+            CHECK(on_lists(bad, target).result == solver_result::unsuited);
           }
           for (const float value : {1e4f, -1e7f, 1e10f, 1e20f, 1e36f}) {  // finite: solved all the same
             auto wide = good;
             wide(row, column) = value;
             const auto o = on_lists(wide, target);
-            CHECK((o.result == list_result::optimal || o.result == list_result::prices));
+            CHECK((o.result == solver_result::optimal || o.result == solver_result::prices));
             CHECK(tests::is_proved(wide, finished(wide, o)));
           }
         }
@@ -222,9 +185,9 @@ TEST_CASE("costs that are mostly ties go to the dense solver at once, others to 
     immiscible::detail::shortest_paths_state<double> state;
     immiscible::detail::list_workspace work;
     const immiscible::batch<float> view = cost.view();
-    return immiscible::detail::solve_on_lists(view, state, work) == list_result::unsuited;
+    return immiscible::detail::solve_on_lists(view, state, work) == solver_result::unsuited;
   };
-  if (targets().empty()) return;  // all are unsuited then
+  if (tests::simd_targets().empty()) return;  // all are unsuited then
   CHECK(coarse(uniform([] { return 3.0; })));
   CHECK(coarse(uniform([&] { return static_cast<double>(random.below(2)); })));
   CHECK(coarse(uniform([&] { return 0.25 * static_cast<double>(random.below(10)); })));
@@ -238,31 +201,31 @@ TEST_CASE("costs that are mostly ties go to the dense solver at once, others to 
 TEMPLATE_TEST_CASE("costs that do not suit the lists are left to the dense solver", "", float, double) {
   constexpr TestType infinity = std::numeric_limits<TestType>::infinity();
   const auto good = converted<TestType>(tests::many_values(50, 50, 1));
-  for (const simd_target target : targets()) {
-    CHECK(on_lists(good, target).result == list_result::optimal);
+  for (const simd_target target : tests::simd_targets()) {
+    CHECK(on_lists(good, target).result == solver_result::optimal);
     for (const TestType value : {infinity, -infinity, tests::not_a_number<TestType>, static_cast<TestType>(2e37)}) {
       for (const std::size_t column : {0u, 17u, 31u, 48u, 49u}) {
         auto bad = good;
         bad(column, column) = value;
-        CHECK(on_lists(bad, target).result == list_result::unsuited);
+        CHECK(on_lists(bad, target).result == solver_result::unsuited);
       }
     }
     auto tiny = good;
     for (TestType& c : tiny.values) c *= static_cast<TestType>(1e-36);
-    CHECK(on_lists(tiny, target).result == list_result::unsuited);
-    CHECK(on_lists(matrix<TestType>(50, 50), target).result == list_result::optimal);  // zeros
-    CHECK(on_lists(matrix<TestType>(31, 31), target).result == list_result::unsuited);
-    CHECK(on_lists(matrix<TestType>(50, 49), target).result == list_result::unsuited);
-    CHECK(on_lists(matrix<TestType>(50, 51), target).result == list_result::optimal);
+    CHECK(on_lists(tiny, target).result == solver_result::unsuited);
+    CHECK(on_lists(matrix<TestType>(50, 50), target).result == solver_result::optimal);  // zeros
+    CHECK(on_lists(matrix<TestType>(31, 31), target).result == solver_result::unsuited);
+    CHECK(on_lists(matrix<TestType>(50, 49), target).result == solver_result::unsuited);
+    CHECK(on_lists(matrix<TestType>(50, 51), target).result == solver_result::optimal);
     CHECK(on_lists(matrix<TestType>(50, 51), target, 0.1).result ==
-          list_result::unsuited);  // within epsilon: n = m only
+          solver_result::unsuited);  // within epsilon: n = m only
   }
-  CHECK(on_lists(good, simd_target::portable).result == list_result::unsuited);
-  CHECK(targets().size() + 1 >= static_cast<std::size_t>(immiscible::detail::best_target()));
+  CHECK(on_lists(good, simd_target::portable).result == solver_result::unsuited);
+  CHECK(tests::simd_targets().size() + 1 >= static_cast<std::size_t>(immiscible::detail::best_target()));
 }
 
 TEMPLATE_TEST_CASE("differences that the fixed point rounds away are settled all the same", "", float, double) {
-  for (const simd_target target : targets()) {
+  for (const simd_target target : tests::simd_targets()) {
     for (const double spread : {1e-8, 1e-7, 1e-6, 1e-4, 1e-2}) {
       for (const std::size_t n : {40u, 64u, 120u}) {
         INFO("spread " << spread << ", n = " << n << ", target " << static_cast<int>(target));
@@ -272,7 +235,7 @@ TEMPLATE_TEST_CASE("differences that the fixed point rounds away are settled all
         const auto wide =
             tests::make_matrix<TestType>(n, n + 9, [&](auto, auto) { return 1 + spread * draw.uniform(); });
         const auto o = on_lists(wide, target);
-        if (o.result == list_result::optimal) CHECK(tests::is_proved(wide, finished(wide, o)));
+        if (o.result == solver_result::optimal) CHECK(tests::is_proved(wide, finished(wide, o)));
       }
     }
   }
@@ -280,7 +243,7 @@ TEMPLATE_TEST_CASE("differences that the fixed point rounds away are settled all
 
 TEST_CASE("differences far below the fixed point, among many equal costs, are found") {
   // A list that ends among equals matters in one of some hundred problems, so there are many.
-  for (const simd_target target : targets()) {
+  for (const simd_target target : tests::simd_targets()) {
     for (std::uint64_t seed = 0; seed < 300; ++seed) {
       tests::random_source draw(seed);
       const std::size_t n = 44 + 15 * (seed % 4);
@@ -301,11 +264,11 @@ TEMPLATE_TEST_CASE("asked for less than exact, the lists stop within epsilon", "
   for (const auto& [name, make] : tests::families()) {
     const auto cost = converted<TestType>(make(90, 90, 4));
     const double optimum = tests::simple_least_total(cost);
-    for (const simd_target target : targets()) {
+    for (const simd_target target : tests::simd_targets()) {
       for (const double epsilon : {1e-3, 0.5, 3.0, 40.0, 1000.0, 1e7}) {
         INFO(name << ", epsilon " << epsilon << ", target " << static_cast<int>(target));
         const auto o = on_lists(cost, target, epsilon);
-        if (o.result == list_result::within_epsilon) {
+        if (o.result == solver_result::within_epsilon) {
           CHECK(is_within(epsilon, cost, o, optimum));
         } else {
           CHECK(finished(cost, o).total_cost == optimum);
@@ -318,10 +281,10 @@ TEMPLATE_TEST_CASE("asked for less than exact, the lists stop within epsilon", "
 TEST_CASE("an epsilon that drives prices out of the fixed point is answered exactly") {
   const auto cost = converted<float>(tests::few_values(64, 64, 2));
   const double optimum = tests::simple_least_total(cost);
-  for (const simd_target target : targets()) {
+  for (const simd_target target : tests::simd_targets()) {
     for (const double epsilon : {10.0, 1e3, 1e30}) {
       const auto o = on_lists(cost, target, epsilon);
-      if (o.result == list_result::prices) {
+      if (o.result == solver_result::prices) {
         CHECK(finished(cost, o).total_cost == optimum);
       } else {
         CHECK(is_within(epsilon, cost, o, optimum));
@@ -331,7 +294,7 @@ TEST_CASE("an epsilon that drives prices out of the fixed point is answered exac
 }
 
 TEST_CASE("the working memory of one problem is no part of the next") {
-  for (const simd_target target : targets()) {
+  for (const simd_target target : tests::simd_targets()) {
     outcome<float> kept;
     for (const std::size_t n : {90u, 40u, 33u, 200u, 32u}) {
       const auto cost = converted<float>(tests::rows_alike(n, n % 3 == 0 ? n + 40 : n, n));

@@ -18,7 +18,7 @@
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
 #include <immiscible/detail/answers.hpp>
-#include <immiscible/detail/list_solver.hpp>
+#include <immiscible/detail/fast_solver.hpp>
 #include <immiscible/detail/shortest_paths.hpp>
 
 #include <algorithm>
@@ -42,9 +42,9 @@ struct auction_options {
 /// Working memory of `auction`; reuse it, and problems of the same or a smaller size allocate nothing.
 template <class Cost>
 struct auction_workspace {
-  detail::shortest_paths_state<price_of<Cost>> on_lists;
+  detail::shortest_paths_state<price_of<Cost>> state;
   detail::shortest_paths_state<double> dense;
-  detail::list_workspace lists;
+  detail::fast_workspace fast;
 };
 
 /// A matching whose total cost is at most n epsilon above the optimum, with a lower bound that says how far it is.
@@ -196,7 +196,7 @@ void dense_auction(const batch<Cost>& cost, const auction_options& options, basi
   const double wanted = options.epsilon > 0 ? options.epsilon : options.tolerance * deviation;
   const double epsilon = std::min(wanted, 1000 * deviation);  // less is only nearer, and cannot overflow
   if (!(epsilon > 0) || !bid_until_assigned(cost, epsilon, 64 * cost.rows(), state)) {
-    finish_exactly(cost, state, out, workspace.on_lists);
+    finish_exactly(cost, state, out, workspace.state);
     return;
   }
   out.image_price.resize(cost.rows());
@@ -217,25 +217,25 @@ void auction(const batch<Cost>& cost, const auction_options& options, basic_assi
   if (!(options.epsilon >= 0) || !std::isfinite(options.epsilon)) {
     detail::fail("auction", "needs a finite epsilon of at least 0, got " + std::to_string(options.epsilon));
   }
-  auto& state = workspace.on_lists;
-  switch (detail::solve_on_lists(cost, state, workspace.lists, {options.epsilon, options.tolerance})) {
-    case detail::list_result::optimal:
+  auto& state = workspace.state;
+  switch (detail::solve_fast(cost, state, workspace.fast, {options.epsilon, options.tolerance})) {
+    case detail::solver_result::optimal:
       detail::write_optimal(cost, state, out);
       return;
-    case detail::list_result::within_epsilon:
+    case detail::solver_result::within_epsilon:
       out.image_price.resize(cost.rows());
       for (std::size_t i = 0; i < cost.rows(); ++i) {
-        out.image_price[i] = detail::price_at_most<price_of<Cost>>(workspace.lists.row_bound[i]);
+        out.image_price[i] = detail::price_at_most<price_of<Cost>>(state.row_bound[i]);
       }
       detail::write_bounded(cost, state, out);
       return;
-    case detail::list_result::prices:
+    case detail::solver_result::prices:
       detail::assign_tight_pairs(cost, state);
       detail::assign_free_rows(cost, state);
       detail::write_optimal(cost, state, out);
       return;
-    case detail::list_result::unsuited:
-    case detail::list_result::out_of_range:
+    case detail::solver_result::unsuited:
+    case detail::solver_result::out_of_range:
       detail::require_costs("auction", cost);
       detail::dense_auction(cost, options, out, workspace);
       return;

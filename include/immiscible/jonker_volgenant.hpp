@@ -9,7 +9,7 @@
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
 #include <immiscible/detail/answers.hpp>
-#include <immiscible/detail/list_solver.hpp>
+#include <immiscible/detail/fast_solver.hpp>
 #include <immiscible/detail/shortest_paths.hpp>
 
 #include <algorithm>
@@ -32,7 +32,7 @@ enum class warm_start {
 template <class Cost>
 struct jonker_volgenant_workspace {
   detail::shortest_paths_state<price_of<Cost>> exact;
-  detail::list_workspace lists;
+  detail::fast_workspace fast;
 };
 
 /// The assignment of least total cost.
@@ -67,13 +67,13 @@ void jonker_volgenant(const batch<Cost>& cost, basic_assignment<price_of<Cost>>&
                     std::is_same<Cost, std::int16_t>::value || std::is_same<Cost, std::int32_t>::value,
                 "immiscible::jonker_volgenant: costs are float, double, std::int16_t or std::int32_t");
   auto& state = workspace.exact;
-  auto lists = detail::list_result::unsuited;
-  if (start == warm_start::automatic) lists = detail::solve_on_lists(cost, state, workspace.lists);
-  if (lists == detail::list_result::unsuited) {
+  auto reached = detail::solver_result::unsuited;
+  if (start == warm_start::automatic) reached = detail::solve_fast(cost, state, workspace.fast);
+  if (reached == detail::solver_result::unsuited) {
     detail::require_costs("jonker_volgenant", cost);
     detail::start_from_column_minima(cost, state);
   }
-  if (lists != detail::list_result::optimal) detail::assign_tight_pairs(cost, state);
+  if (reached != detail::solver_result::optimal) detail::assign_tight_pairs(cost, state);
   if (detail::assign_free_rows(cost, state)) {
     detail::write_optimal(cost, state, out);
   } else {

@@ -51,7 +51,7 @@ class candidate_lists {
   }
 
   /// The two least reduced costs of row i, from its short list; the list is built again when it has expired.
-  two_least least_two(std::size_t i) {
+  HWY_INLINE two_least least_two(std::size_t i) {
     ++w_.effort.lists_read;
     two_least found = scan_short_list(i);
     if (found.best > w_.short_bound[i]) {
@@ -193,7 +193,7 @@ class candidate_lists {
     w_.short_bound[i] = bound;
   }
 
-  two_least scan_short_list(std::size_t i) const {
+  HWY_INLINE two_least scan_short_list(std::size_t i) const {
     const std::int32_t* const cost = short_list(i).cost(0);
     const std::int32_t* const column = short_list(i).column(0);
     const int_block r = int_block::load(cost) - int_block::look_up(w_.price.data(), column);

@@ -329,16 +329,6 @@ class fixed_costs {
     return total;
   }
 
-  /// 2^(x / 2^23) for x <= 0, to 3 %: prices need no more. The bits of a float are nearly the logarithm of its value.
-  template <class Vector>
-  static Vector rough_exp2(Vector x) {
-    const hn::DFromV<Vector> tag;
-    const hn::RebindToSigned<decltype(tag)> bits;
-    constexpr std::int32_t one = 0x3f800000, middle = -360000;  // linear between powers of two lies 0 to 6 % too high
-    const auto steps = hn::ConvertTo(bits, hn::Max(x, hn::Set(tag, -100.0f * (1 << 23))));
-    return hn::BitCast(tag, hn::Add(steps, hn::Set(bits, one + middle)));
-  }
-
   /// log2 of x > 0, to 0.01.
   static hn::Vec<float_tag> rough_log2(hn::Vec<float_tag> x) {
     const auto bits = hn::BitCast(int_block::tag(), x);
@@ -355,21 +345,27 @@ class fixed_costs {
   void sinkhorn_half_step(const list_policy& policy) {
     if (n_ < m_ || !(deviation_ > 16)) return;  // integers with few values: nothing to smooth
     using tag = hn::ScalableTag<float>;
+    const hn::RebindToSigned<tag> bits;
     const std::size_t lanes = hn::MaxLanes(tag());
     const std::size_t rows = std::min(policy.sinkhorn_rows, n_), step = n_ / rows;
     const double temperature = static_cast<double>(policy.sinkhorn_temperature) * deviation_;
-    const float sharpness = static_cast<float>((1 << 23) * 1.4426950408889634 / temperature);
+    // 2^x to 3 %, by 7 bits of mantissa: the upper half of a float's bits is nearly the logarithm of its value. A float of
+    // 1.5 2^23 + x, for |x| < 2^22, has x, rounded to an integer, in its lowest bits.
+    constexpr float steps = 128, one = 127 * steps, middle = -5.5f, integer_above = 12582912.0f;
+    const auto none = hn::Set(tag(), integer_above), top = hn::Set(tag(), integer_above + one + middle);
+    const auto slope = hn::Set(tag(), steps * 1.4426950408889634f / static_cast<float>(temperature));
+    const std::int32_t* const fixed = w_.fixed.data();
     float* demand = w_.column_sum.data();
     float* weight = w_.weight.data();
     std::fill(w_.column_sum.begin(), w_.column_sum.end(), 0.0f);
     for (std::size_t r = 0; r < rows; ++r) {
       const int_block group_least = quantise<false>(r * step);
-      const auto base = hn::Set(hn::RebindToSigned<tag>(), group_least.least());
-      const auto factor = hn::Set(tag(), sharpness);
+      const auto base = hn::Set(bits, group_least.least());
       auto sum = hn::Zero(tag());
       for (std::size_t j = 0; j < padded_; j += lanes) {
-        const auto above = hn::Sub(base, hn::LoadU(hn::RebindToSigned<tag>(), w_.fixed.data() + j));
-        const auto share = rough_exp2(hn::Mul(factor, hn::ConvertTo(tag(), above)));
+        const auto above = hn::ConvertTo(tag(), hn::Sub(hn::LoadU(bits, fixed + j), base));
+        const auto exponent = hn::Max(none, hn::NegMulAdd(above, slope, top));
+        const auto share = hn::BitCast(tag(), hn::ShiftLeft<16>(hn::BitCast(bits, exponent)));
         hn::StoreU(share, tag(), weight + j);
         sum = hn::Add(sum, share);
       }

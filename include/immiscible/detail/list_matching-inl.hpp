@@ -19,7 +19,7 @@ class list_matching {
         lists_(problem, fixed_) {
     for (auto* column : {&w_.distance, &w_.open_price, &w_.parent}) column->resize(fixed_.padded());
     w_.row_of_column.assign(m_, -1);
-    w_.column_of_row.assign(n_, -1);
+    w_.column_of_row.assign(n_ + 1, -1);
     w_.cost_of_row.resize(n_);
     w_.exact_price.resize(m_);
     queue_mask_ = 1;

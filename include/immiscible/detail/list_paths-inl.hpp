@@ -64,14 +64,16 @@ class list_paths : protected list_matching<Cost> {
   void relax_fixed(std::int32_t row_index, std::int32_t offset) {
     const int_block::tag tag;
     const auto shift = hn::Set(tag, offset), row = hn::Set(tag, row_index);
+    const std::int32_t* const cost = w_.fixed.data();  // pointers at hand: a store of a vector might change those in w_
+    const std::int32_t* const price = w_.open_price.data();
+    std::int32_t* const distances = w_.distance.data();
+    std::int32_t* const parents = w_.parent.data();
     for (std::size_t j = 0; j < fixed_.padded(); j += int_block::lanes) {
-      const auto d =
-          hn::Add(hn::Sub(hn::LoadU(tag, w_.fixed.data() + j), hn::LoadU(tag, w_.open_price.data() + j)), shift);
-      const auto old = hn::LoadU(tag, w_.distance.data() + j);
+      const auto d = hn::Add(hn::Sub(hn::LoadU(tag, cost + j), hn::LoadU(tag, price + j)), shift);
+      const auto old = hn::LoadU(tag, distances + j);
       const auto nearer = hn::Lt(d, hn::Min(old, hn::Set(tag, list_far)));
-      hn::StoreU(hn::IfThenElse(nearer, d, old), tag, w_.distance.data() + j);
-      const auto parent = hn::LoadU(tag, w_.parent.data() + j);
-      hn::StoreU(hn::IfThenElse(nearer, row, parent), tag, w_.parent.data() + j);
+      hn::StoreU(hn::IfThenElse(nearer, d, old), tag, distances + j);
+      hn::StoreU(hn::IfThenElse(nearer, row, hn::LoadU(tag, parents + j)), tag, parents + j);
     }
   }
 

@@ -24,13 +24,13 @@ class list_solver : private list_paths<Cost> {
  public:
   explicit list_solver(const list_problem<Cost>& problem) : base(problem) {}
 
-  list_result solve() {
+  solver_result solve() {
     if (const std::int32_t epsilon = wanted_epsilon(); epsilon > 0) return stop_within(epsilon);
-    if (fixed_.is_coarse() && !p_.wishes.coarse_too) return list_result::unsuited;
+    if (fixed_.is_coarse() && !p_.wishes.coarse_too) return solver_result::unsuited;
     for (const float epsilon : policy_.epsilon) {
       if (epsilon == 0) continue;
       if (epsilon == policy_.epsilon[0]) {
-        if (!first_bids(fixed_.units(epsilon))) return list_result::out_of_range;
+        if (!first_bids(fixed_.units(epsilon))) return solver_result::out_of_range;
       } else {
         free_rows_beyond(fixed_.units(epsilon));
       }
@@ -48,7 +48,7 @@ class list_solver : private list_paths<Cost> {
     for (; rest_wants_ > 0; --rest_wants_) {
       if (!search(rest_row())) return hand_over_prices();
     }
-    return refine() ? hand_over_answer(list_result::optimal) : hand_over_prices();
+    return refine() ? hand_over_answer(solver_result::optimal) : hand_over_prices();
   }
 
  private:
@@ -90,10 +90,10 @@ class list_solver : private list_paths<Cost> {
     const std::int32_t previous = w_.row_of_column[column];
     if (previous >= 0 || n_ == m_) lower(column, found.second - found.best + epsilon);
     give(i, found.column, found.cost);
-    if (previous >= 0) {
-      w_.column_of_row[static_cast<std::size_t>(previous)] = -1;
-      enqueue(previous);
-    }
+    const bool had_one = previous >= 0;  // no branch on it: nobody can guess it
+    w_.column_of_row[had_one ? static_cast<std::size_t>(previous) : n_] = -1;
+    w_.queue[tail_ & queue_mask_] = previous;
+    tail_ += had_one;
   }
 
   /// Every row is read once, and bids at once. @return false: a row does not suit the fixed point
@@ -130,16 +130,16 @@ class list_solver : private list_paths<Cost> {
   }
 
   /// One phase, and a lower bound of every row's least reduced cost.
-  list_result stop_within(std::int32_t epsilon) {
-    if (!first_bids(epsilon)) return list_result::out_of_range;
+  solver_result stop_within(std::int32_t epsilon) {
+    if (!first_bids(epsilon)) return solver_result::out_of_range;
     bid_until_assigned(epsilon);
     if (out_of_range_ || head_ != tail_) return hand_over_prices();
-    w_.row_bound.resize(n_);
+    p_.out.row_bound.resize(n_);
     for (std::size_t i = 0; i < n_; ++i) {
-      w_.row_bound[i] =
+      p_.out.row_bound[i] =
           (static_cast<double>(lists_.least_two(i).best) - (fixed_.rounds() ? 0.5 : 0.0)) / fixed_.scale();
     }
-    return hand_over_answer(list_result::within_epsilon);
+    return hand_over_answer(solver_result::within_epsilon);
   }
 
   // ---------------------------------------------------------------------------------------------- exact on q
@@ -286,26 +286,26 @@ class list_solver : private list_paths<Cost> {
     }
   }
 
-  list_result hand_over_answer(list_result what) {
-    if (what == list_result::within_epsilon) unscale_prices();
+  solver_result hand_over_answer(solver_result what) {
+    if (what == solver_result::within_epsilon) unscale_prices();
     write_prices();
     std::copy_n(w_.column_of_row.begin(), n_, p_.out.column_of_row.begin());
     for (std::size_t j = 0; j < m_; ++j) p_.out.row_of_column[j] = std::max(w_.row_of_column[j], -1);
     return what;
   }
 
-  list_result hand_over_prices() {
-    if (n_ < m_) return list_result::unsuited;  // the dense solver wants prices of 0 on free columns then
+  solver_result hand_over_prices() {
+    if (n_ < m_) return solver_result::unsuited;  // the dense solver wants prices of 0 on free columns then
     unscale_prices();
     write_prices();
     std::fill(p_.out.column_of_row.begin(), p_.out.column_of_row.end(), -1);
     std::fill(p_.out.row_of_column.begin(), p_.out.row_of_column.end(), -1);
-    return list_result::prices;
+    return solver_result::prices;
   }
 };
 
 template <class Cost>
-static list_result solve_on_lists_simd(const list_problem<Cost>& problem) {
+static solver_result solve_on_lists_simd(const list_problem<Cost>& problem) {
   return list_solver<Cost>(problem).solve();
 }
 

@@ -29,6 +29,7 @@
 #include <immiscible/detail/aligned_vector.hpp>
 #include <immiscible/detail/shortest_paths.hpp>
 #include <immiscible/detail/simd_dispatch.hpp>
+#include <immiscible/detail/solver_result.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -94,23 +95,15 @@ struct kept_lanes_table {
 };
 inline constexpr kept_lanes_table kept_lanes;
 
-/// What a solve took, counted: alike on every machine, as a time is not. Tests bound it.
-struct list_effort {
-  std::size_t rows_read = 0;   // whole rows of costs, brought to the fixed point
-  std::size_t lists_read = 0;  // short lists, for a bid or to see whether a row still has its best column
-  std::size_t tree_rows = 0;   // of all searches for shortest paths
-};
-
 /// Working memory of the list solver; keeps its capacity from one problem to the next.
 struct list_workspace {
-  list_effort effort;  // of the last problem
+  solver_effort effort;  // of the last problem
   // columns, padded to a multiple of 16
   aligned_vector<std::int32_t> start_price, price, row_of_column, distance, open_price, parent;
   aligned_vector<float> column_sum, column_square;
   std::vector<double> exact_price;
-  std::vector<double> row_bound;  // [n] no reduced cost of the row is less
   // rows
-  aligned_vector<std::int32_t> column_of_row, cost_of_row;  // its column, and q there
+  aligned_vector<std::int32_t> column_of_row, cost_of_row;  // its column ([n + 1], the last for no row), and q there
   aligned_vector<std::int32_t> short_bound, long_bound;     // b_i of the two lists
   aligned_vector<std::int32_t> long_length, long_capacity;  // in blocks of 16
   std::vector<std::size_t> long_begin;                      // where in the pool
@@ -132,29 +125,13 @@ struct list_workspace {
   std::vector<tree_row> tree;
 };
 
-/// What a solve on lists came to.
-enum class list_result {
-  optimal,         ///< matching and prices are written, and prove each other
-  within_epsilon,  ///< matching, prices and row_bound are written: a matching within the epsilon that was asked for
-  prices,          ///< only prices are written: the dense solver goes on from them
-  unsuited,        ///< nothing is written
-  out_of_range     ///< nothing is written: the scale, chosen from sampled rows, does not suit another row
-};
-
-/// What the caller wants.
-struct list_wishes {
-  double epsilon = 0,
-         tolerance = 0;     // stop within epsilon, or within tolerance deviations of the cost; both 0: solve exactly
-  bool coarse_too = false;  // exactly even where ties make the dense solver faster: for tests
-};
-
 /// One problem: costs [n, m], n <= m, and where the answer goes.
 template <class Cost>
 struct list_problem {
   batch<Cost> cost;
   double largest;  // max |c_ij|, finite, of all rows or of a sample
   bool sampled;    // of a sample: the scale leaves room, and rows are checked as they are read
-  list_wishes wishes;
+  solver_wishes wishes;
   list_workspace& work;
   shortest_paths_state<price_of<Cost>>& out;
 };
@@ -172,8 +149,8 @@ double largest_magnitude_portable(const batch<Cost>&, std::size_t) {
 }
 
 template <class Cost>
-list_result solve_on_lists_portable(const list_problem<Cost>&) {
-  return list_result::unsuited;
+solver_result solve_on_lists_portable(const list_problem<Cost>&) {
+  return solver_result::unsuited;
 }
 
 }  // namespace detail
@@ -195,13 +172,12 @@ inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 ///
 /// @return  never out_of_range
 template <class Cost>
-list_result solve_on_lists(const batch<Cost>& cost, shortest_paths_state<price_of<Cost>>& out, list_workspace& work,
-                           const list_wishes& wishes = {}, simd_target target = best_target()) {
-  const bool exactly = wishes.epsilon == 0 && wishes.tolerance == 0;
-  if (cost.rows() < list_solver_min_rows || cost.rows() > cost.columns()) return list_result::unsuited;
-  if (cost.rows() < cost.columns() && !exactly) return list_result::unsuited;
+solver_result solve_on_lists(const batch<Cost>& cost, shortest_paths_state<price_of<Cost>>& out, list_workspace& work,
+                             const solver_wishes& wishes = {}, simd_target target = best_target()) {
+  if (cost.rows() < list_solver_min_rows || cost.rows() > cost.columns()) return solver_result::unsuited;
+  if (cost.rows() < cost.columns() && !wishes.exactly()) return solver_result::unsuited;
   if (cost.columns() >= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()))
-    return list_result::unsuited;
+    return solver_result::unsuited;
   const auto largest_magnitude =
       IMMISCIBLE_SIMD_CHOOSE(target, largest_magnitude_simd<Cost>, largest_magnitude_portable<Cost>);
   const auto solve = IMMISCIBLE_SIMD_CHOOSE(target, solve_on_lists_simd<Cost>, solve_on_lists_portable<Cost>);
@@ -210,14 +186,14 @@ list_result solve_on_lists(const batch<Cost>& cost, shortest_paths_state<price_o
   if (std::is_same<Cost, float>::value && step > 1) {  // a scale from some rows, which saves a pass over all
     const double largest = largest_magnitude(cost, step);
     if (largest > 0 && suits(largest)) {
-      const list_result result = solve({cost, largest, true, wishes, work, out});
-      if (result != list_result::out_of_range) return result;
+      const solver_result result = solve({cost, largest, true, wishes, work, out});
+      if (result != solver_result::out_of_range) return result;
     }
   }
   const double largest = largest_magnitude(cost, 1);
-  if (!suits(largest)) return list_result::unsuited;
-  const list_result result = solve({cost, largest, false, wishes, work, out});
-  return result == list_result::out_of_range ? list_result::unsuited : result;
+  if (!suits(largest)) return solver_result::unsuited;
+  const solver_result result = solve({cost, largest, false, wishes, work, out});
+  return result == solver_result::out_of_range ? solver_result::unsuited : result;
 }
 
 }  // namespace IMMISCIBLE_SIMD_NAMESPACE
