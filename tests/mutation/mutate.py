@@ -30,7 +30,13 @@ SECONDS = 60  # no test that belongs to a header takes a third of that
 
 # The tests that must notice a break, the quickest first.
 LISTS = ["list_solver", "jonker_volgenant", "jonker_volgenant_families", "auction"]
+ROWS = ["row_solver", "jonker_volgenant", "auction"]
 TESTS = {
+    "detail/row_solver.hpp": ROWS,
+    "detail/row_solver-inl.hpp": ROWS,
+    "detail/row_costs-inl.hpp": ROWS,
+    "detail/row_scan-inl.hpp": ["row_scan", *ROWS],
+    "detail/fast_solver.hpp": ["jonker_volgenant", "auction"],
     "detail/list_solver.hpp": LISTS,
     "detail/list_solver-inl.hpp": LISTS,
     "detail/list_paths-inl.hpp": LISTS,
