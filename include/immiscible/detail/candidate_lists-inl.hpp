@@ -133,6 +133,7 @@ class candidate_lists {
 
   static int_block first_columns() {
     int_block b;
+#pragma GCC unroll 4
     for (std::size_t k = 0; k < int_block::parts; ++k) {
       b.part[k] = hn::Iota(int_block::tag(), static_cast<std::int32_t>(k * int_block::lanes));
     }
@@ -199,6 +200,7 @@ class candidate_lists {
     const int_block r = int_block::load(cost) - int_block::look_up(w_.price.data(), column);
     const int_block::tag tag;
     two_least_lanes<int_block::tag> lanes{r.part[0], hn::Set(tag, std::numeric_limits<std::int32_t>::max())};
+#pragma GCC unroll 4
     for (std::size_t k = 1; k < int_block::parts; ++k) lanes.take({r.part[k], lanes.second});
     const auto least = two_least_of(tag, lanes);
     two_least found;
@@ -206,7 +208,9 @@ class candidate_lists {
     found.second = hn::GetLane(least.second);
     const auto best = hn::Set(tag, found.best);
     std::size_t place = 0;
-    for (std::size_t k = int_block::parts; k-- > 0;) {
+#pragma GCC unroll 4
+    for (std::size_t p = 0; p < int_block::parts; ++p) {
+      const std::size_t k = int_block::parts - 1 - p;
       const auto here = hn::FindFirstTrue(tag, hn::Eq(r.part[k], best));
       if (here >= 0) place = k * int_block::lanes + static_cast<std::size_t>(here);
     }

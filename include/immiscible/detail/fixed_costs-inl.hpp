@@ -55,6 +55,7 @@ static double largest_magnitude_simd(const batch<Cost>& cost, std::size_t step) 
 static HWY_INLINE std::int32_t group_gap(const int_block& group_least, std::int32_t least) {
   const int_block above = group_least - int_block::all(least);
   int_block small;
+#pragma GCC unroll 4
   for (std::size_t k = 0; k < int_block::parts; ++k) {
     small.part[k] = hn::ShiftRight<4>(hn::Min(above.part[k], hn::Set(int_block::tag(), list_fixed_limit)));
   }
@@ -161,6 +162,7 @@ class fixed_costs {
   /// 16 costs, scaled and rounded; `scale` serves float costs.
   HWY_INLINE int_block rounded_block(const float* costs, hn::Vec<float_tag> scale) const {
     int_block b;
+#pragma GCC unroll 4
     for (std::size_t k = 0; k < int_block::parts; ++k) {
       b.part[k] = hn::NearestInt(hn::Mul(scale, hn::LoadU(float_tag(), costs + k * int_block::lanes)));
     }
@@ -172,6 +174,7 @@ class fixed_costs {
   HWY_INLINE int_block rounded_block(const std::int16_t* costs, hn::Vec<float_tag>) const {
     const hn::Rebind<std::int16_t, int_block::tag> tag;
     int_block b;
+#pragma GCC unroll 4
     for (std::size_t k = 0; k < int_block::parts; ++k) {
       b.part[k] = hn::PromoteTo(int_block::tag(), hn::LoadU(tag, costs + k * int_block::lanes));
     }
@@ -187,6 +190,7 @@ class fixed_costs {
   /// |cost| as integers, which are in the same order; infinity and NaN above all.
   static HWY_INLINE int_block magnitude_bits(const float* costs) {
     int_block b;
+#pragma GCC unroll 4
     for (std::size_t k = 0; k < int_block::parts; ++k) {
       const auto x = hn::LoadU(float_tag(), costs + k * int_block::lanes);
       b.part[k] = hn::BitCast(int_block::tag(), hn::Abs(x));
@@ -216,6 +220,7 @@ class fixed_costs {
   HWY_INLINE int_block rounded_doubles(const Load& load) const {
     const auto scale = hn::Set(double_tag(), scale_);
     int_block b;
+#pragma GCC unroll 4
     for (std::size_t k = 0; k < int_block::parts; ++k) {
       const std::size_t middle = k * int_block::lanes + int_block::lanes / 2;
       const auto low = hn::DemoteTo(half_tag(), hn::Round(hn::Mul(scale, load(k * int_block::lanes))));

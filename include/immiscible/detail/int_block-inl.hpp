@@ -1,4 +1,7 @@
 // 16 int32 values at a time, for any width of vector; compiled once for each instruction set (simd_foreach.hpp).
+//
+// GCC at -O2 leaves loops over the parts as loops, and so the parts in memory: hence the pragmas here and in the files that follow
+// (on AVX2 a whole solve takes 1.15 to 1.3 times as long without them).
 
 HWY_BEFORE_NAMESPACE();
 namespace immiscible {
@@ -22,17 +25,20 @@ struct int_block {
 
   static HWY_INLINE int_block load(const std::int32_t* from) {
     int_block b;
+#pragma GCC unroll 4
     for (std::size_t k = 0; k < parts; ++k) b.part[k] = hn::LoadU(tag(), from + k * lanes);
     return b;
   }
   static HWY_INLINE int_block all(std::int32_t value) {
     int_block b;
+#pragma GCC unroll 4
     for (auto& p : b.part) p = hn::Set(tag(), value);
     return b;
   }
   /// table[index] for 16 indices: scalar loads and interleaving, which beat gather instructions where those are slow.
   static HWY_INLINE int_block look_up(const std::int32_t* table, const std::int32_t* index) {
     int_block b;
+#pragma GCC unroll 4
     for (std::size_t k = 0; k < parts; ++k) b.part[k] = look_up_lanes(tag(), table, index + k * lanes);
     return b;
   }
@@ -57,25 +63,30 @@ struct int_block {
     return hn::InterleaveLower(wide, hn::Set(wide, table[first]), hn::Set(wide, table[second]));
   }
   HWY_INLINE void store(std::int32_t* to) const {
+#pragma GCC unroll 4
     for (std::size_t k = 0; k < parts; ++k) hn::StoreU(part[k], tag(), to + k * lanes);
   }
   HWY_INLINE std::int32_t least() const {
     vector m = part[0];
+#pragma GCC unroll 4
     for (std::size_t k = 1; k < parts; ++k) m = hn::Min(m, part[k]);
     return hn::GetLane(hn::MinOfLanes(tag(), m));
   }
   HWY_INLINE std::int32_t greatest() const {
     vector m = part[0];
+#pragma GCC unroll 4
     for (std::size_t k = 1; k < parts; ++k) m = hn::Max(m, part[k]);
     return hn::GetLane(hn::MaxOfLanes(tag(), m));
   }
   HWY_INLINE std::int32_t sum() const {
     vector s = part[0];
+#pragma GCC unroll 4
     for (std::size_t k = 1; k < parts; ++k) s = hn::Add(s, part[k]);
     return hn::GetLane(hn::SumOfLanes(tag(), s));
   }
   HWY_INLINE std::size_t count_at_most(std::int32_t bound) const {
     std::size_t count = 0;
+#pragma GCC unroll 4
     for (std::size_t k = 0; k < parts; ++k)
       count += hn::CountTrue(tag(), hn::Not(hn::Gt(part[k], hn::Set(tag(), bound))));
     return count;
@@ -97,6 +108,7 @@ struct int_block {
   /// behind the last are overwritten.
   HWY_INLINE std::size_t compress_at_most(std::int32_t bound, const int_block& values, std::int32_t* to) const {
     std::size_t count = 0;
+#pragma GCC unroll 4
     for (std::size_t k = 0; k < parts; ++k) {
       const auto keep = hn::Lt(part[k], hn::Set(tag(), bound + 1));
       hn::StoreU(compressed(values.part[k], keep), tag(), to + count);
@@ -136,22 +148,26 @@ static HWY_INLINE two_least_lanes<hn::CappedTag<std::int32_t, 4>> two_least_of(T
 
 static HWY_INLINE int_block operator-(const int_block& a, const int_block& b) {
   int_block c;
+#pragma GCC unroll 4
   for (std::size_t k = 0; k < int_block::parts; ++k) c.part[k] = hn::Sub(a.part[k], b.part[k]);
   return c;
 }
 static HWY_INLINE int_block operator+(const int_block& a, const int_block& b) {
   int_block c;
+#pragma GCC unroll 4
   for (std::size_t k = 0; k < int_block::parts; ++k) c.part[k] = hn::Add(a.part[k], b.part[k]);
   return c;
 }
 static HWY_INLINE int_block min(const int_block& a, const int_block& b) {
   int_block c;
+#pragma GCC unroll 4
   for (std::size_t k = 0; k < int_block::parts; ++k) c.part[k] = hn::Min(a.part[k], b.part[k]);
   return c;
 }
 
 static HWY_INLINE int_block max(const int_block& a, const int_block& b) {
   int_block c;
+#pragma GCC unroll 4
   for (std::size_t k = 0; k < int_block::parts; ++k) c.part[k] = hn::Max(a.part[k], b.part[k]);
   return c;
 }

@@ -40,6 +40,7 @@ class list_paths : protected list_matching<Cost> {
       const int_block far = min(int_block::all(list_far), int_block::look_up(w_.distance.data(), column));
       const int_block d = r + int_block::all(offset);
       bool any = false;
+#pragma GCC unroll 4
       for (std::size_t k = 0; k < int_block::parts; ++k) {
         any |= !hn::AllFalse(int_block::tag(), hn::Lt(d.part[k], far.part[k]));
       }

@@ -139,7 +139,7 @@ class row_costs {
 
   /// True if most of eight rows have many columns as near as the nearest, give or take what rounding blurs.
   bool most_rows_are_coarse() const {
-    constexpr std::size_t rows = 8, many = 8;
+    constexpr std::size_t rows = 8, many = 4;
     const row_float_tag tag;
     std::size_t coarse = 0;
     for (std::size_t r = 0; r < rows; ++r) {  // the last columns, fewer than a vector, are left out

@@ -13,12 +13,14 @@ static HWY_MAYBE_UNUSED row_statistics statistics_of_row(const float* row, std::
   constexpr std::size_t lanes = hn::MaxLanes(double_tag()), parts = statistics_lanes / lanes;
   hn::Vec<double_tag> sum[parts];
   hn::Vec<half_tag> least[parts], most[parts];
+#pragma GCC unroll 8  // or the sums stay in memory at -O2
   for (std::size_t k = 0; k < parts; ++k) {
     sum[k] = hn::Zero(double_tag());
     least[k] = most[k] = hn::Set(half_tag(), row[0]);
   }
   std::size_t j = 0;
   for (; j + statistics_lanes <= d; j += statistics_lanes) {
+#pragma GCC unroll 8
     for (std::size_t k = 0; k < parts; ++k) {
       const auto x = hn::LoadU(half_tag(), row + j + k * lanes);
       const auto wide = hn::PromoteTo(double_tag(), x);
@@ -29,6 +31,7 @@ static HWY_MAYBE_UNUSED row_statistics statistics_of_row(const float* row, std::
   }
   double lane[statistics_lanes];
   row_statistics out{0, row[0], row[0]};
+#pragma GCC unroll 8
   for (std::size_t k = 0; k < parts; ++k) {
     float low[lanes], high[lanes];
     hn::StoreU(sum[k], double_tag(), lane + k * lanes);
