@@ -7,7 +7,8 @@
 // c_ij - v_j <= u_i + epsilon (epsilon-complementary slackness), so the whole is at most n epsilon above the optimum, and
 // sum u + sum v is a lower bound that says how much it really is.
 //
-// Square problems bid on the candidate lists of the exact solver (detail/list_solver.hpp), others on the dense rows here.
+// Square problems bid on the exact solver's rows in 16 bits (detail/row_solver.hpp) or on its candidate lists
+// (detail/list_solver.hpp), others on the dense rows here.
 // Bids are capped. Where the cap is reached (costs that force long price wars, or infinities that forbid any matching) the
 // exact solver finishes from the prices reached, so the promise and the termination hold for every input.
 //
@@ -39,7 +40,7 @@ struct auction_options {
   double epsilon = 0;
 };
 
-/// Working memory of `auction`; reuse it, and problems of the same or a smaller size allocate nothing.
+/// Working memory of `auction`; reuse it, and problems of a size and kind that it has seen allocate nothing.
 template <class Cost>
 struct auction_workspace {
   detail::shortest_paths_state<price_of<Cost>> state;
@@ -59,7 +60,8 @@ struct auction_workspace {
 /// @throws std::invalid_argument  a tolerance that is not positive and finite, a negative or infinite epsilon, n > m, or a
 ///                                cost that is NaN or -infinity.
 ///
-/// Cost:        about 5 bids a row on image-noise costs, at most 64, then an exact finish. O(n + m) memory.
+/// Cost:        about 5 bids a row on image-noise costs, at most 64, then an exact finish. Memory: O(n + m), at most some 2 KB a
+///              row (for n = m of 20 to 1,024, float or double, the costs in 16 bits).
 /// Determinism: the same answer every time.
 template <class Costs>
 auto auction(const Costs& cost, const auction_options& options = {});

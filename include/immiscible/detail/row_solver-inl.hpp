@@ -24,6 +24,8 @@ class row_solver {
     w_.row_of_column.assign(padded_, -1);
     w_.column_of_row.assign(n_ + 1, -1);
     w_.exact_price.resize(n_);
+    w_.waits.reserve(n_);
+    for (auto* passed : {&w_.passed_column, &w_.passed_distance}) passed->reserve(n_);
     queue_mask_ = 1;
     while (queue_mask_ < n_ + 1) queue_mask_ *= 2;
     w_.queue.assign(queue_mask_--, 0);
