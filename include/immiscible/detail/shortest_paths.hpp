@@ -36,7 +36,7 @@ struct shortest_paths_state {
   std::vector<Price> noise_price;           // v [m]
   std::vector<std::int32_t> column_of_row;  // [n] -1: free
   std::vector<std::int32_t> row_of_column;  // [m] -1: free
-  std::vector<double> row_bound;            // [n] no reduced cost of the row is less; only where a solver stops within epsilon
+  std::vector<double> row_bound;  // [n] no reduced cost of the row is less; only where a solver stops within epsilon
 
   std::vector<Price> open_price;     // v, or out of reach for columns that the tree has passed
   std::vector<Price> distance;       // length of the cheapest known path to each open column
