@@ -238,8 +238,9 @@ class row_solver {
     for (std::size_t i = 0; i < n_; ++i) enqueue(static_cast<std::int32_t>(i));
     for (std::size_t left = 16 * n_; head_ != tail_; --left) {
       if (left == 0) return false;
-      const auto later = static_cast<std::size_t>(w_.queue[(head_ + 8) & queue_mask_]);  // or an old entry
-      hwy::Prefetch(p_.cost.row(later) + w_.column_of_row[later]);  // one cost of each row: far apart
+      // In eight rows' time, or an old entry, which may be none. One cost of each row: they are far apart.
+      const std::size_t later = std::min(n_ - 1, static_cast<std::size_t>(w_.queue[(head_ + 8) & queue_mask_]));
+      hwy::Prefetch(p_.cost.row(later) + w_.column_of_row[later]);
       const auto i = static_cast<std::size_t>(w_.queue[head_++ & queue_mask_]);
       w_.waits[i] = 0;
       refine_row(i);
