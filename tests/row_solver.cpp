@@ -274,6 +274,8 @@ TEST_CASE("the working memory of one problem is no part of the next") {
       CHECK(kept.result == fresh.result);
       CHECK(kept.state.column_of_row == fresh.state.column_of_row);
       CHECK(kept.state.noise_price == fresh.state.noise_price);
+      CHECK(kept.work.effort.lists_read == fresh.work.effort.lists_read);
+      CHECK(fresh.work.effort.lists_read >= 2 * n);  // each row bids once, and is looked at once more
     }
   }
 }
