@@ -1,12 +1,12 @@
-// Exact assignment on whole rows in 16 bits: the fast warm start of `jonker_volgenant` for square problems of some hundred rows.
-// Below that size a look at a whole row costs no more than one at a list of candidates, and no list has to be made.
+// Exact assignment on whole rows in 16 bits: the fast warm start of `jonker_volgenant` for square problems of up to some hundred
+// rows. There a look at a whole row costs no more than one at a list of candidates, and no list has to be made.
 //
 //   c_ij  cost as given       s    scale, a power of two: 4,096 to 8,192 units a standard deviation
 //   p_j   start price, an integer       o_i  offset of row i: puts its least cost at row_least
 //   q_ij  = round(c_ij s - p_j) - o_i   v_j  price on top of p_j       r_ij = q_ij - v_j, reduced cost; all three int16
 //
-// SATURATION. What lies beyond 16 bits is 32,767, "far": q and r never stand above their true value where they stand below far,
-// nor below it. A row whose best column is far, or a price that would fall below -32,768, ends the solve: `unsuited`.
+// SATURATION. What lies beyond 16 bits is 32,767, "far". A q or r below far is exact, and far is a lower bound of what it stands for.
+// A row whose best column is far, or a price that would fall below -32,768, ends the solve: `unsuited`.
 //
 // The steps: start prices (column means less 1.5 deviations over sampled rows, then half a step of Sinkhorn's iteration over all
 // rows, made while they are converted); Gauss-Seidel auction, two rows at a time; the same with epsilon = 0 for rows that are not
@@ -18,8 +18,8 @@
 // end. Two rows that scan together bid by the same prices; if both want one column, the second waits. The first one's bid only
 // raises what the second might have taken instead, so the second's price falls no further than it may.
 //
-// Termination: bids and `refine` are capped, a search passes a column at most once. Where a cap is met the prices reached go to the
-// dense solver (shortest_paths.hpp), which needs no promise from them.
+// Termination: bids and `refine` are capped, a search passes a column at most once. Rows that the bids leave free are left to the
+// searches. Where `refine` meets its cap the prices go to the dense solver (shortest_paths.hpp), which needs no promise from them.
 //
 // Reference: Bertsekas (1988) for the auction, Jonker and Volgenant (1987) for row reduction and paths, Sinkhorn (1964).
 #pragma once
@@ -62,10 +62,10 @@ constexpr std::size_t row_auction_max_rows = 1024;  // within epsilon, which tak
 
 constexpr std::size_t row_block = 32;    // columns are padded to a multiple of it
 constexpr std::int32_t row_far = 32767;  // and more
-constexpr std::int32_t row_least =
-    -24576;  // of each row before prices rise: room below for them, and above for the rest
-constexpr float row_cost_limit =
-    1 << 21;  // |c s| and |p| stay below, so that float holds c s - p to a fraction of a unit
+/// Each row's least cost at first: room below for columns whose price rises beforehand, and above for the rest.
+constexpr std::int32_t row_least = -24576;
+/// |c s| and |p| stay below, so that float holds c s - p to a fraction of a unit.
+constexpr float row_cost_limit = 1 << 21;
 
 /// Working memory of the row solver; keeps its capacity from one problem to the next.
 struct row_workspace {
