@@ -125,7 +125,7 @@ template <class Scalar>
 void reduced_squared_l2(const batch<Scalar>& images, const batch<Scalar>& noise, std::size_t threads,
                         assign_workspace<Scalar>& workspace, const matrix_view<Scalar>& out) {
   const bool rectangular = images.rows() < noise.rows();
-  for_row_blocks(images.rows(), threads, [&](std::size_t first, std::size_t last) {
+  for_product_blocks(images.rows(), threads, [&](std::size_t first, std::size_t last) {
     scaled_product(images, noise, Scalar(-2), first, last, out);
     if (!rectangular) return;
     for (std::size_t i = first; i < last; ++i) {

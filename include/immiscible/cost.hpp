@@ -277,7 +277,7 @@ void pairwise_cost(const Images& images_like, const Noise& noise_like, cost_func
     detail::published_cost(images, noise, out, threads);
     return;
   }
-  detail::for_row_blocks(images.rows(), threads, [&](std::size_t first, std::size_t last) {
+  detail::for_product_blocks(images.rows(), threads, [&](std::size_t first, std::size_t last) {
     detail::scaled_product(images, noise, Scalar(-1), first, last, out);
     for (std::size_t i = first; i < last; ++i) {
       detail::cost_from_products(function, image_norms[i], noise_norms.data(), noise_norms.size(), out.row(i));

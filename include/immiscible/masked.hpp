@@ -122,7 +122,7 @@ void masked_cost(const Images& images_like, const Noise& noise_like, const Mask&
     }
   }
   const batch<Scalar> all_left(left.data(), n, 2 * d), all_right(right.data(), m, 2 * d);
-  detail::for_row_blocks(n, threads, [&](std::size_t first, std::size_t last) {
+  detail::for_product_blocks(n, threads, [&](std::size_t first, std::size_t last) {
     detail::scaled_product(all_left, all_right, Scalar(1), first, last, out);
     for (std::size_t i = first; i < last; ++i) {
       for (std::size_t j = 0; j < m; ++j) {
