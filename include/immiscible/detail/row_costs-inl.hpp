@@ -160,9 +160,9 @@ class row_costs {
   static constexpr float integer_above = 12582912.0f;
   static constexpr std::int32_t integer_bits = 0x4b400000;
 
-  /// q of row i; `with_demand` also its share of the demand for each column, by Sinkhorn's rule: exp(-c / temperature), over their
+  /// q of row i; `WithDemand` also its share of the demand for each column, by Sinkhorn's rule: exp(-c / temperature), over their
   /// sum.
-  template <bool with_demand>
+  template <bool WithDemand>
   void convert(std::size_t i, float temperature) {
     const row_float_tag tag;
     const row_int_tag bits;
@@ -197,13 +197,13 @@ class row_costs {
       const auto x = hn::Load(tag, centred + j);
       const auto fixed = hn::Sub(hn::BitCast(bits, hn::Add(x, shift)), hn::Set(bits, integer_bits));
       hn::Store(hn::DemoteTo(narrow, fixed), narrow, q + j);  // saturates
-      if (!with_demand) continue;
+      if (!WithDemand) continue;
       const auto exponent = hn::Max(none, hn::NegMulAdd(x, slope, top));
       const auto wish = hn::BitCast(tag, hn::ShiftLeft<16>(hn::BitCast(bits, exponent)));
       hn::Store(wish, tag, share + j);
       sum = hn::Add(sum, wish);
     }
-    if (!with_demand) return;
+    if (!WithDemand) return;
     const auto normal = hn::Set(tag, 1.0f / hn::GetLane(hn::SumOfLanes(tag, sum)));
     for (std::size_t j = 0; j < padded_; j += row_float_lanes) {
       hn::Store(hn::MulAdd(hn::Load(tag, share + j), normal, hn::Load(tag, demand + j)), tag, demand + j);

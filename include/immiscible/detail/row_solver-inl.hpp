@@ -13,12 +13,12 @@ template <class Cost>
 class row_solver {
  public:
   explicit row_solver(const row_problem<Cost>& problem)
-      : policy_(problem.wishes.exactly()),
+      : costs_(problem),
         p_(problem),
         w_(problem.work),
         n_(problem.cost.rows()),
-        costs_(problem),
-        padded_(costs_.padded()) {
+        padded_(costs_.padded()),
+        policy_(problem.wishes.exactly()) {
     w_.effort = {};
     for (auto* column : {&w_.distance, &w_.parent, &w_.closed}) column->resize(padded_);
     w_.row_of_column.assign(padded_, -1);
@@ -319,14 +319,14 @@ class row_solver {
   static constexpr double rounding =
       1;  // of a q, in units: half a unit, and the rounding of floats below row_cost_limit
 
-  const row_policy policy_;
+  row_costs<Cost> costs_;
   const row_problem<Cost>& p_;
   row_workspace& w_;
   const std::size_t n_;
-  row_costs<Cost> costs_;
   const std::size_t padded_;
   double tolerance_ = 0;                              // of refine
   std::size_t head_ = 0, tail_ = 0, queue_mask_ = 0;  // of the ring of waiting rows
+  const row_policy policy_;
   bool out_of_range_ = false;
 };
 
