@@ -70,6 +70,7 @@ class row_costs {
   HWY_INLINE void each_vector(std::size_t i, const Use& use) {
     const row_float_tag tag;
     const Cost* const costs = cost_.row(i);
+#pragma GCC unroll 2
     for (std::size_t j = 0; j < whole_; j += row_float_lanes) use(floats(costs + j), j);
     if (whole_ == padded_) return;
     alignas(64) float rest[row_block] = {};
@@ -205,6 +206,7 @@ class row_costs {
     }
     if (!WithDemand) return;
     const auto normal = hn::Set(tag, 1.0f / hn::GetLane(hn::SumOfLanes(tag, sum)));
+#pragma GCC unroll 2
     for (std::size_t j = 0; j < padded_; j += row_float_lanes) {
       hn::Store(hn::MulAdd(hn::Load(tag, share + j), normal, hn::Load(tag, demand + j)), tag, demand + j);
     }

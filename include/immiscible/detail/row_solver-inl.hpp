@@ -36,8 +36,12 @@ class row_solver {
     if (!costs_.prepare(policy_, p_.wishes.coarse_too || !exactly)) return solver_result::unsuited;
     const std::int32_t wanted = exactly ? 0 : wanted_epsilon();
     for (std::size_t i = 0; i < n_; ++i) enqueue(static_cast<std::int32_t>(i));
-    bid_until_assigned(wanted > 0 ? wanted : costs_.units(static_cast<double>(policy_.epsilon)),
-                       policy_.pairs_per_row * n_);
+    if (wanted > 0) {
+      bid_until_assigned(wanted, policy_.pairs_per_row * n_);
+    } else {
+      bid_until_assigned(costs_.units(static_cast<double>(policy_.epsilon)), policy_.pairs_per_row * n_,
+                         policy_.rows_left);
+    }
     if (out_of_range_) return solver_result::unsuited;
     if (wanted > 0) return head_ == tail_ ? stop_within() : solver_result::unsuited;
     free_rows_not_tight();
@@ -112,8 +116,9 @@ class row_solver {
     tail_ += had_one;
   }
 
-  void bid_until_assigned(std::int32_t epsilon, std::size_t cap) {
-    for (std::size_t left = cap; head_ != tail_ && left > 0 && !out_of_range_; --left) {
+  /// Until no more than `rows_left` rows wait.
+  void bid_until_assigned(std::int32_t epsilon, std::size_t cap, std::size_t rows_left = 0) {
+    for (std::size_t left = cap; tail_ - head_ > rows_left && left > 0 && !out_of_range_; --left) {
       const auto i = static_cast<std::size_t>(w_.queue[head_++ & queue_mask_]);
       const auto k = head_ == tail_ ? i : static_cast<std::size_t>(w_.queue[head_++ & queue_mask_]);
       two_least_of_row of_i, of_k;
@@ -255,16 +260,29 @@ class row_solver {
     const row_tag tag;
     const auto limit = hn::Set(tag, static_cast<std::int16_t>(std::min(bound, row_far - 1.0)));
     const std::int16_t* const cost = costs_.row(i);
-    for (std::size_t j = 0; j < padded_; j += row_lanes) {
-      const auto reduced = hn::SaturatedSub(hn::Load(tag, cost + j), hn::Load(tag, w_.price.data() + j));
-      const auto near = hn::Not(hn::Gt(reduced, limit));
-      if (hn::AllFalse(tag, near)) continue;
-      std::uint8_t bytes[8];
-      hn::StoreMaskBits(tag, near, bytes);
-      std::uint32_t set = 0;
-      std::memcpy(&set, bytes, row_lanes / 8);
-      for (; set != 0; set &= set - 1) lower_price(i, j + static_cast<std::size_t>(__builtin_ctz(set)), level);
+    const std::int16_t* const price = w_.price.data();
+    const std::size_t own_block = own - own % row_block;
+    for (std::size_t j = 0; j < padded_; j += row_block) {
+      std::uint32_t better =
+          0;  // a bit for each column, but its own: then most blocks have none, and no branch is a surprise
+#pragma GCC unroll 8
+      for (std::size_t part = 0; part < row_block; part += row_lanes) {
+        const auto reduced = hn::SaturatedSub(hn::Load(tag, cost + j + part), hn::Load(tag, price + j + part));
+        better |= bits_of(hn::Not(hn::Gt(reduced, limit))) << part;
+      }
+      better &= ~(static_cast<std::uint32_t>(j == own_block) << own % row_block);
+      for (; better != 0; better &= better - 1) {
+        lower_price(i, j + static_cast<std::size_t>(__builtin_ctz(better)), level);
+      }
     }
+  }
+
+  static HWY_INLINE std::uint32_t bits_of(hn::Mask<row_tag> mask) {
+    std::uint8_t bytes[8] = {};
+    hn::StoreMaskBits(row_tag(), mask, bytes);
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, bytes, (row_lanes + 7) / 8);
+    return bits;
   }
 
   void lower_price(std::size_t i, std::size_t j, double level) {

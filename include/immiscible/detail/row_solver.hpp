@@ -48,7 +48,8 @@ struct row_policy {
   float start_below_mean = 1.5f;       // column deviations
   float sinkhorn_temperature = 0.25f;  // standard deviations
   std::size_t sinkhorn_step;           // every how many rows count for the half-step
-  float epsilon = 0.005f;              // of the auction, in standard deviations
+  float epsilon = 0.008f;              // of the auction, in standard deviations
+  std::size_t rows_left = 1;           // ends it: the last ones bid one by one, and a search is faster
   std::size_t pairs_per_row = 32;      // cap of the auction: pairs of bids
   std::size_t reductions_per_row = 2;  // cap of augmenting row reduction, likewise
 
