@@ -263,8 +263,8 @@ class row_solver {
     const std::int16_t* const price = w_.price.data();
     const std::size_t own_block = own - own % row_block;
     for (std::size_t j = 0; j < padded_; j += row_block) {
-      std::uint32_t better =
-          0;  // a bit for each column, but its own: then most blocks have none, and no branch is a surprise
+      // A bit for each column that may be better. Without its own most blocks have none, and no branch is a surprise.
+      std::uint32_t better = 0;
 #pragma GCC unroll 8
       for (std::size_t part = 0; part < row_block; part += row_lanes) {
         const auto reduced = hn::SaturatedSub(hn::Load(tag, cost + j + part), hn::Load(tag, price + j + part));
