@@ -9,6 +9,8 @@
 #include <limits>
 #include <stdexcept>
 
+namespace advise_tests {
+
 using Catch::Matchers::Contains;
 using immiscible::advice;
 using immiscible::advise;
@@ -102,3 +104,5 @@ TEST_CASE("advice: what is refused") {
   bad(19, 3) = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_WITH(advise(bad, small()), Contains("NaN in row 19"));
 }
+
+}  // namespace advise_tests

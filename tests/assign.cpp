@@ -15,6 +15,8 @@
 #include <numeric>
 #include <vector>
 
+namespace assign_tests {
+
 using immiscible::assign;
 using immiscible::assign_options;
 using immiscible::cost_function;
@@ -238,3 +240,5 @@ TEST_CASE("no images, one image, samples without values, and images that are the
   CHECK(answer.noise_of_image == tests::identity(50));
   CHECK(std::abs(answer.total_cost) < 1e-3);
 }
+
+}  // namespace assign_tests

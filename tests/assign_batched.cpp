@@ -11,6 +11,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace assign_batched_tests {
+
 using Catch::Matchers::Contains;
 using immiscible::assign_batched;
 using immiscible::assign_options;
@@ -72,3 +74,5 @@ TEST_CASE("batched: what is refused") {
   all.noise_views.pop_back();
   CHECK_THROWS_WITH(assign_batched(all.image_views, all.noise_views), Contains("each of the 6 image batches, got 5"));
 }
+
+}  // namespace assign_batched_tests

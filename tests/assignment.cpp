@@ -15,6 +15,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace assignment_tests {
+
 using immiscible::is_optimal;
 using immiscible::permute_rows;
 using immiscible::status;
@@ -222,3 +224,5 @@ TEST_CASE("what is no permutation is refused, and no row has moved") {
     CHECK(rows.values == std::vector<float>{0, 1, 2, 3, 4, 5});
   }
 }
+
+}  // namespace assignment_tests

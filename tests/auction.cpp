@@ -16,6 +16,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace auction_tests {
+
 using immiscible::auction;
 using immiscible::auction_options;
 using immiscible::status;
@@ -221,7 +223,8 @@ TEST_CASE("rectangular price wars start the exact finish afresh") {
   CHECK(tests::is_proved(cost, auction(cost, auction_options{1e-7, 0})));
 }
 
-TEMPLATE_TEST_CASE("a constant cost keeps every image its own noise", "", float, double, std::int16_t, std::int32_t) {
+TEMPLATE_TEST_CASE("a constant cost at an auction keeps every image its own noise", "", float, double, std::int16_t,
+                   std::int32_t) {
   for (const std::size_t n : {0u, 1u, 2u, 50u}) {
     for (const std::size_t m : {n, n + 3}) {
       const auto cost = tests::make_matrix<TestType>(n, m, [](auto, auto) { return 7; });
@@ -235,7 +238,8 @@ TEMPLATE_TEST_CASE("a constant cost keeps every image its own noise", "", float,
 TEMPLATE_TEST_CASE("integer costs give the answer of the same costs in floating point", "", std::int16_t,
                    std::int32_t) {
   const auto cost = tests::rows_alike(64, 80, 2);
-  const auto integer = auction(converted<TestType>(cost)), floating = auction(cost);
+  const auto integer = auction(converted<TestType>(cost));
+  const auto floating = auction(cost);
   CHECK(integer.noise_of_image == floating.noise_of_image);
   CHECK(integer.total_cost == floating.total_cost);
   CHECK(integer.lower_bound <= floating.total_cost);
@@ -270,3 +274,5 @@ TEST_CASE("any positive tolerance ends with a matching") {
     CHECK(tests::total_is_true(wide, auction(wide, auction_options{tolerance, 0})));
   }
 }
+
+}  // namespace auction_tests

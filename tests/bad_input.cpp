@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+namespace bad_input_tests {
+
 using immiscible::assign_options;
 using immiscible::cost_function;
 using immiscible::mean_distance;
@@ -248,3 +250,5 @@ TEST_CASE("assign names what does not fit, for every method, before any work; th
   CHECK(refuses(name + "needs at most 2^31 - 1 noises, got [2147483648, 0]",
                 [&] { immiscible::assign(no_images, endless); }));
 }
+
+}  // namespace bad_input_tests

@@ -11,6 +11,8 @@
 #include <stdexcept>
 #include <type_traits>
 
+namespace batch_tests {
+
 using immiscible::as_batch;
 using immiscible::matrix_view;
 
@@ -112,3 +114,5 @@ TEST_CASE("views that cannot exist are refused, and the message says why") {
   CHECK_NOTHROW(matrix_view<float>(&x, (std::size_t{1} << 61) - 1, 1));
   CHECK_THROWS_AS(matrix_view<double>(nullptr, huge / 8 + 1, 1, 1), std::invalid_argument);
 }
+
+}  // namespace batch_tests

@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+namespace cost_tests {
+
 using immiscible::cost_function;
 using immiscible::mean_distance;
 using immiscible::pairwise_cost;
@@ -176,7 +178,7 @@ TEMPLATE_TEST_CASE("samples and costs may stand apart in memory; nothing between
   }
 }
 
-TEST_CASE("Eigen matrices, maps and blocks are samples") {
+TEST_CASE("costs are computed between Eigen matrices, maps and blocks") {
   using row_major = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   auto images = tests::bell_samples<float>(5, 8, 1);
   const auto noise = tests::bell_samples<float>(6, 8, 2);
@@ -211,3 +213,5 @@ TEST_CASE("an empty batch is at mean distance zero, and so are equal samples") {
   const auto line = tests::make_matrix<float>(2, 1, [](std::size_t i, std::size_t) { return 10 * i; });
   CHECK(mean_distance(line, line, {1, 0}) == 10);
 }
+
+}  // namespace cost_tests

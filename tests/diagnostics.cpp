@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <limits>
 
+namespace diagnostics_tests {
+
 using Catch::Matchers::Contains;
 using immiscible::centroid_accumulator;
 using immiscible::examine_noise;
@@ -146,3 +148,5 @@ TEST_CASE("diagnostics: what is refused") {
   all.add(images);
   CHECK_THROWS_WITH(all.add(plain_noise(4, 4, 1)), Contains("[4, 4] after [4, 3]"));
 }
+
+}  // namespace diagnostics_tests

@@ -17,6 +17,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace drawn_nearest_tests {
+
 namespace detail = immiscible::detail;
 using immiscible::cost_function;
 using immiscible::nearest_normal_rows;
@@ -374,3 +376,5 @@ TEST_CASE("what cannot be drawn is refused before anything is written") {
   }
   CHECK(out.values == std::vector<float>(12, 0.0f));
 }
+
+}  // namespace drawn_nearest_tests

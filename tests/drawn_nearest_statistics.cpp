@@ -15,6 +15,8 @@
 #include <cstdint>
 #include <vector>
 
+namespace drawn_nearest_statistics_tests {
+
 namespace detail = immiscible::detail;
 using immiscible::cost_function;
 using tests::add_features;
@@ -240,3 +242,5 @@ TEST_CASE("wrong laws are seen: one candidate more, length alone, direction alon
   }
   CHECK(worst_statistic(shrunk, truth) > critical(1e-8));
 }
+
+}  // namespace drawn_nearest_statistics_tests

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <vector>
 
+namespace fuzz_tests {
+
 TEST_CASE("random problems: all solvers agree, and prove it") {
   const char* const wanted = std::getenv("IMMISCIBLE_FUZZ_PROBLEMS");
   const char* const first = std::getenv("IMMISCIBLE_FUZZ_FIRST");
@@ -19,3 +21,5 @@ TEST_CASE("random problems: all solvers agree, and prove it") {
   }
   CHECK(count > 0);
 }
+
+}  // namespace fuzz_tests

@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+namespace generators_tests {
+
 namespace {
 
 using namespace examples;
@@ -251,3 +253,5 @@ TEST_CASE("latents come back from the scale that networks train on") {
   CHECK(scaled.square().mean().item<double>() == Approx(1).epsilon(1e-4));
   CHECK(greatest_difference(scale.unscaled(scaled), latents) < 1e-4);
 }
+
+}  // namespace generators_tests

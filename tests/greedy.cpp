@@ -13,6 +13,8 @@
 #include <tuple>
 #include <vector>
 
+namespace greedy_tests {
+
 using immiscible::greedy;
 using immiscible::greedy_by_row;
 using immiscible::status;
@@ -133,7 +135,8 @@ TEST_CASE("greedy may fail where a matching exists, and then says infeasible") {
   CHECK(tests::simple_least_total(cost) == 3);
 }
 
-TEMPLATE_TEST_CASE("the least and greatest integers are costs like any other", "", std::int16_t, std::int32_t) {
+TEMPLATE_TEST_CASE("to the greedy pairing the least and greatest integers are costs like any other", "", std::int16_t,
+                   std::int32_t) {
   using limits = std::numeric_limits<TestType>;
   tests::random_source draw(3);
   check_both(tests::make_matrix<TestType>(12, 15, [&](auto, auto) {
@@ -165,3 +168,5 @@ TEST_CASE("greedy is bounded by the optimum and by its lower bound, and reads ro
   CHECK(tests::are_identical(greedy(apart.view()), greedy(cost)));
   CHECK(tests::are_identical(greedy_by_row(apart.view()), greedy_by_row(cost)));
 }
+
+}  // namespace greedy_tests

@@ -11,6 +11,8 @@
 #include <limits>
 #include <vector>
 
+namespace groups_tests {
+
 using Catch::Matchers::Contains;
 using immiscible::assign;
 using immiscible::assign_in_groups;
@@ -163,3 +165,5 @@ TEST_CASE("conditions: what is refused") {
   CHECK_THROWS_WITH(assign_with_conditions(images, noise, conditions, 1),
                     Contains("finite conditions, got NaN in row 3"));
 }
+
+}  // namespace groups_tests

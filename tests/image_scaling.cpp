@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <limits>
 
+namespace image_scaling_tests {
+
 using Catch::Matchers::Contains;
 using immiscible::image_scaling;
 using immiscible::scale_images;
@@ -95,3 +97,5 @@ TEST_CASE("scaling: what is refused, and nothing is changed then") {
   CHECK_THROWS_WITH(immiscible::shifted_time(std::nan(""), 2), Contains("t from 0 to 1"));
   CHECK_THROWS_WITH(immiscible::scaled_flow_magnitude(2, 2), Contains("t from 0 to 1"));
 }
+
+}  // namespace image_scaling_tests

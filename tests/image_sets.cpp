@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+namespace image_sets_tests {
+
 using Catch::Contains;
 using examples::image_data;
 using examples::read_image_data;
@@ -210,3 +212,5 @@ TEST_CASE("Fashion-MNIST comes in both sizes") {
     }
   }
 }
+
+}  // namespace image_sets_tests

@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+namespace int8_tests {
+
 using Catch::Matchers::Contains;
 using immiscible::assign;
 using immiscible::assign_options;
@@ -262,3 +264,5 @@ TEST_CASE("the caller's number of OpenMP threads stays as it was") {
   assign(pictures(64, 64), normal(64, 64, 1));
   CHECK(omp_get_max_threads() == 3);
 }
+
+}  // namespace int8_tests

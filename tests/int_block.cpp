@@ -32,6 +32,8 @@ struct int_block_results {
 #include <immiscible/detail/simd_foreach.hpp>
 #endif
 
+namespace int_block_tests {
+
 namespace {
 
 using immiscible::detail::simd_target;
@@ -101,3 +103,5 @@ TEST_CASE("sixteen integers at a time come to what plain loops make of them, on 
     }
   }
 }
+
+}  // namespace int_block_tests

@@ -16,6 +16,8 @@
 #include <type_traits>
 #include <vector>
 
+namespace jonker_volgenant_tests {
+
 using immiscible::jonker_volgenant;
 using immiscible::warm_start;
 using tests::converted;
@@ -245,3 +247,5 @@ TEST_CASE("no images, one image and one noise are problems too") {
     check_against(infinity, tests::make_matrix<double>(1, 3, [](auto, auto) { return infinity; }), start);
   }
 }
+
+}  // namespace jonker_volgenant_tests

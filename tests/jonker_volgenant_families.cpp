@@ -13,6 +13,8 @@
 #include <limits>
 #include <stdexcept>
 
+namespace jonker_volgenant_families_tests {
+
 using immiscible::jonker_volgenant;
 using immiscible::warm_start;
 using tests::converted;
@@ -210,3 +212,5 @@ TEMPLATE_TEST_CASE("large problems with forbidden pairs are solved, or found to 
     CHECK(tests::is_infeasible(60, jonker_volgenant(empty_column, start)));
   }
 }
+
+}  // namespace jonker_volgenant_families_tests

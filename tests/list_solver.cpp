@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+namespace list_solver_tests {
+
 using immiscible::detail::simd_target;
 using immiscible::detail::solver_result;
 using tests::converted;
@@ -307,3 +309,5 @@ TEST_CASE("the working memory of one problem is no part of the next") {
     }
   }
 }
+
+}  // namespace list_solver_tests

@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <limits>
 
+namespace masked_tests {
+
 using Catch::Matchers::Contains;
 using immiscible::masked_cost;
 using immiscible::nearest_noise_masked;
@@ -109,3 +111,5 @@ TEST_CASE("masks: what is refused") {
   CHECK_THROWS_WITH(masked_cost(x, e, w, cost.view()), Contains("fit the scalar type"));
   CHECK(cost.values == std::vector<float>(16, 0.0f));
 }
+
+}  // namespace masked_tests

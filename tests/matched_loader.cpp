@@ -14,6 +14,8 @@
 #include <thread>
 #include <vector>
 
+namespace matched_loader_tests {
+
 using Catch::Matchers::Contains;
 using immiscible::batch;
 using immiscible::matched_batch;
@@ -224,3 +226,5 @@ TEST_CASE("loader: what is refused") {
   options.matcher.paired_fraction = 1.5;
   CHECK_THROWS_WITH(matched_loader<labelled>(source_of{{16}}, options), Contains("paired_fraction from 0 to 1"));
 }
+
+}  // namespace matched_loader_tests

@@ -13,6 +13,8 @@
 #include <limits>
 #include <vector>
 
+namespace nearest_noise_tests {
+
 using immiscible::cost_function;
 using immiscible::nearest_noise;
 using tests::matrix;
@@ -211,3 +213,5 @@ TEST_CASE("no images, or samples without values, are answered; any k goes with n
   CHECK(nearest_noise(matrix<float>(3, 0), matrix<float>(6, 0), 2).noise_of_image ==
         std::vector<std::int32_t>{0, 2, 4});
 }
+
+}  // namespace nearest_noise_tests

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+namespace npy_tests {
+
 namespace {
 
 /// A file of this test alone, removed at its end.
@@ -166,3 +168,5 @@ TEST_CASE("a file that is not what it promises is refused, and the message says 
   CHECK_THROWS_WITH(npy::load("/"), "/: not a file");
   CHECK_THROWS_WITH(npy::save<float>("/no such folder/x.npy", {1}, {1}), "/no such folder/x.npy: cannot be written");
 }
+
+}  // namespace npy_tests

@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace parallel_tests {
+
 using immiscible::detail::for_row_blocks;
 
 TEST_CASE("every row is done once, for any number of rows and threads, in blocks that begin at multiples of 32") {
@@ -45,3 +47,5 @@ TEST_CASE("an exception of any block comes out once all blocks have ended") {
     CHECK(ended == 4);
   }
 }
+
+}  // namespace parallel_tests

@@ -15,15 +15,19 @@
 #include <stdexcept>
 #include <vector>
 
+namespace tests {
+void rows_plain(std::uint64_t seed, std::uint64_t step, std::uint64_t first_index,
+                const immiscible::matrix_view<float>& out);
+void rows_native(std::uint64_t seed, std::uint64_t step, std::uint64_t first_index,
+                 const immiscible::matrix_view<float>& out);
+}  // namespace tests
+
+namespace philox_tests {
+
 namespace detail = immiscible::detail;
 using immiscible::matrix_view;
 using immiscible::normal_rows;
 using immiscible::philox4x32_10;
-
-namespace tests {
-void rows_plain(std::uint64_t seed, std::uint64_t step, std::uint64_t first_index, const matrix_view<float>& out);
-void rows_native(std::uint64_t seed, std::uint64_t step, std::uint64_t first_index, const matrix_view<float>& out);
-}  // namespace tests
 
 namespace {
 
@@ -222,3 +226,5 @@ TEST_CASE("steps, indices and columns beyond the counter are refused before anyt
   CHECK(value == 7);
   CHECK_NOTHROW(normal_rows(0, most, most, one));
 }
+
+}  // namespace philox_tests

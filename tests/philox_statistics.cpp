@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+namespace philox_statistics_tests {
+
 using immiscible::normal_rows;
 
 namespace {
@@ -125,3 +127,5 @@ TEST_CASE("squared lengths of rows follow the chi-square law") {
   CHECK(std::abs(sum) / std::sqrt(double{n}) < 4);
   CHECK(std::abs(sum_of_squares - n) / std::sqrt(2.0 * n) < 4);
 }
+
+}  // namespace philox_statistics_tests

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+namespace pictures_tests {
+
 using Catch::Contains;
 using examples::picture;
 
@@ -89,3 +91,5 @@ TEST_CASE("only parts inside the picture are resized, and the centre square is o
   }
   CHECK_THROWS_AS(examples::resized(p, {0, 0, 4, 4}, 0, 2), std::invalid_argument);
 }
+
+}  // namespace pictures_tests

@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <limits>
 
+namespace pooling_tests {
+
 using Catch::Matchers::Contains;
 using immiscible::average_pool;
 using tests::matrix;
@@ -65,3 +67,5 @@ TEST_CASE("pooling: what is refused") {
   volatile std::size_t huge = std::numeric_limits<std::size_t>::max() / 2;
   CHECK_THROWS_WITH(average_pool(samples, {huge, 48, 2}, 1, out.view()), Contains("got 48"));
 }
+
+}  // namespace pooling_tests

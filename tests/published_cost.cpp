@@ -16,6 +16,8 @@
 #include <limits>
 #include <vector>
 
+namespace published_cost_tests {
+
 using immiscible::cost_function;
 using immiscible::detail::round_to_half;
 using tests::matrix;
@@ -144,3 +146,5 @@ TEST_CASE("the published cost pairs as well as the exact squared distance, to 0.
     CHECK(std::abs(our_change - their_change) < 0.05);
   }
 }
+
+}  // namespace published_cost_tests

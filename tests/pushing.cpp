@@ -8,6 +8,8 @@
 #include <cmath>
 #include <random>
 
+namespace pushing_tests {
+
 using namespace examples::pushing;
 
 namespace {
@@ -193,3 +195,5 @@ TEST_CASE("a demonstration is the simulator's, repeats with its seed and differs
   CHECK(same(again.worlds.back(), first.worlds.back()));
   CHECK_FALSE(same(other.worlds.back(), first.worlds.back()));
 }
+
+}  // namespace pushing_tests

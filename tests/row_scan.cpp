@@ -57,6 +57,8 @@ auto row_scan_results_on(simd_target target) {
 }  // namespace detail
 }  // namespace immiscible
 
+namespace row_scan_tests {
+
 TEST_CASE("the two least values of a row and the lowest column of the least, as a plain loop finds them") {
   tests::random_source draw(3);
   for (const simd_target target : {simd_target::unasked, simd_target::avx2, simd_target::avx512}) {
@@ -81,3 +83,5 @@ TEST_CASE("the two least values of a row and the lowest column of the least, as 
     }
   }
 }
+
+}  // namespace row_scan_tests

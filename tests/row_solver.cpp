@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+namespace row_solver_tests {
+
 using immiscible::detail::simd_target;
 using immiscible::detail::solver_result;
 using tests::converted;
@@ -45,8 +47,8 @@ matrix<double> nearly_integers(std::size_t n, std::uint64_t seed) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("every instruction set of this machine proves its answers, and finds the same totals", "", float,
-                   double) {
+TEMPLATE_TEST_CASE("on rows every instruction set of this machine proves its answers, and finds the same totals", "",
+                   float, double) {
   for (const auto& [name, make] : tests::families()) {
     std::size_t solved = 0;
     for (const std::size_t n : {20u, 31u, 32u, 33u, 63u, 64u, 65u, 130u}) {
@@ -263,7 +265,7 @@ TEST_CASE("a tolerance is in deviations of the cost") {
   }
 }
 
-TEST_CASE("the working memory of one problem is no part of the next") {
+TEST_CASE("the working memory of one problem on rows is no part of the next") {
   for (const simd_target target : tests::simd_targets()) {
     outcome<float> kept;
     for (const std::size_t n : {90u, 40u, 33u, 200u, 32u}) {
@@ -291,3 +293,5 @@ TEST_CASE("rows of costs may stand apart in memory, and what lies between is not
     CHECK(o.state.column_of_row == expected.state.column_of_row);
   }
 }
+
+}  // namespace row_solver_tests

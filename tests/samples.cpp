@@ -12,6 +12,8 @@
 #include <limits>
 #include <vector>
 
+namespace samples_tests {
+
 namespace detail = immiscible::detail;
 using detail::simd_target;
 
@@ -86,3 +88,5 @@ TEST_CASE("rounding to bytes, with halves, ends and everything beyond") {
     }
   }
 }
+
+}  // namespace samples_tests

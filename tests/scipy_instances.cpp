@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+namespace scipy_instances_tests {
+
 namespace {
 
 /// The generator of Steele, Lea and Flood (2014); its twin stands in data/scipy_instances.py.
@@ -170,3 +172,5 @@ TEMPLATE_TEST_CASE("the exact solver finds SciPy's optimal total and proves it",
                                                                  : 18));
   CHECK(infeasible == (std::is_floating_point<TestType>::value ? 2 : 0));
 }
+
+}  // namespace scipy_instances_tests

@@ -13,6 +13,8 @@
 #include <limits>
 #include <vector>
 
+namespace shortest_paths_tests {
+
 using immiscible::detail::shortest_paths_state;
 using tests::matrix;
 
@@ -143,3 +145,5 @@ TEST_CASE("a relaxed row: the nearest open column, among equals a free one, then
     }
   }
 }
+
+}  // namespace shortest_paths_tests

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+namespace torch_tests {
+
 using Catch::Matchers::Contains;
 using Catch::Matchers::StartsWith;
 using immiscible::assign;
@@ -259,3 +261,5 @@ TEST_CASE("row numbers that do not fit are refused and nothing moves") {
   CHECK_THAT(refusal_of([&] { immiscible::permute_rows_(noise, {0, 1, 2}); }), Contains("permutation of 4 rows"));
   CHECK(at::equal(noise, before));
 }
+
+}  // namespace torch_tests

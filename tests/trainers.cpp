@@ -15,6 +15,8 @@
 #include <thread>
 #include <vector>
 
+namespace trainers_tests {
+
 namespace {
 
 using namespace examples;
@@ -263,3 +265,5 @@ TEST_CASE("what another program or other options made is refused, in the setting
   CHECK_THROWS_WITH(check("flow_matching", {"--new"}), Contains("--new missing, got 1"));
   CHECK_THROWS_WITH(check("flow_matching", {}), Contains("--new missing"));
 }
+
+}  // namespace trainers_tests

@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <vector>
 
+namespace any_order_tests {
+
 using immiscible::method;
 using tests::device_answer;
 
@@ -69,3 +71,5 @@ TEST_CASE("an answer does not depend on the order of threads and blocks") {
   for (std::int32_t i = 0; i < 60; ++i) labels.push_back(i % 7 % 4);
   are_all_the_same(answers(60, 60, {}, labels));
 }
+
+}  // namespace any_order_tests

@@ -17,6 +17,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace assign_tests {
+
 using immiscible::cost_function;
 using immiscible::device_assign_options;
 using immiscible::device_batch;
@@ -306,3 +308,5 @@ TEST_CASE("no images enqueue nothing, and mistakes are refused before any work")
   CHECK_THROWS_AS(immiscible::assign_workspace_bytes(std::numeric_limits<std::size_t>::max() / 2, 9, 1),
                   std::invalid_argument);
 }
+
+}  // namespace assign_tests

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <stdexcept>
 
+namespace auction_tests {
+
 namespace {
 
 tests::device_answer auction_on_device(const tests::matrix<std::int16_t>& cost, double tolerance) {
@@ -72,3 +74,5 @@ TEST_CASE("the auction refuses mistakes before any work") {
                   std::invalid_argument);
   CHECK_NOTHROW(immiscible::auction({}, 0.1, out.view(), nullptr, nullptr));
 }
+
+}  // namespace auction_tests

@@ -12,6 +12,8 @@
 
 #include "cuda/device_memory.hpp"
 
+namespace block_tests {
+
 namespace detail = immiscible::detail;
 
 namespace {
@@ -108,3 +110,5 @@ TEST_CASE("a launch converts its arguments to the kernel's parameters, and repor
   REQUIRE(result.host() == std::vector<int>{7});
   REQUIRE(detail::resident_blocks(write_one, 1024, 0) >= 1);
 }
+
+}  // namespace block_tests

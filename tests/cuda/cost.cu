@@ -14,6 +14,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace cost_tests {
+
 using immiscible::cost_function;
 using immiscible::device_batch;
 using immiscible::device_matrix;
@@ -104,3 +106,5 @@ TEST_CASE("mistakes are refused before any work") {
   CHECK_THROWS_AS(cost(2, 2, 2, cost_function::published, at), std::invalid_argument);
   CHECK_THROWS_AS(cost(2, 2, 2, cost_function::l2, nullptr), std::invalid_argument);
 }
+
+}  // namespace cost_tests

@@ -17,6 +17,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace drawn_nearest_tests {
+
 namespace detail = immiscible::detail;
 using immiscible::cost_function;
 using immiscible::device_batch;
@@ -274,3 +276,5 @@ TEST_CASE("what cannot be drawn is refused before anything is written") {
   CHECK_THROWS_WITH(ask(by_brute_force, 1.5, cost_function::inner_product), Contains("needs a whole number k"));
   CHECK(out.host() == std::vector<float>(12, untouched));
 }
+
+}  // namespace drawn_nearest_tests

@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <vector>
 
+namespace drawn_nearest_statistics_tests {
+
 using immiscible::cost_function;
 using immiscible::device_batch;
 using immiscible::device_matrix;
@@ -47,7 +49,7 @@ feature_samples rows_by(const Draw& draw, const setting& test, std::uint64_t see
 }
 
 feature_samples drawn(const setting& test, cost_function function = cost_function::squared_l2) {
-  return rows_by(immiscible::nearest_normal_rows, test, 1, function);
+  return rows_by([](const auto&... all) { immiscible::nearest_normal_rows(all...); }, test, 1, function);
 }
 
 feature_samples brute(const setting& test, cost_function function = cost_function::squared_l2) {
@@ -76,3 +78,5 @@ TEST_CASE("the tests would see one candidate too few, or a choice by another cos
   CHECK(tests::worst_statistic(drawn({17, 3, 2000}), expected) > tests::critical(1e-4));
   CHECK(tests::worst_statistic(drawn({17, 4, 2000}, cost_function::inner_product), expected) > tests::critical(1e-4));
 }
+
+}  // namespace drawn_nearest_statistics_tests

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <stdexcept>
 
+namespace greedy_tests {
+
 namespace {
 
 void agrees_with_the_cpu(const tests::matrix<std::int16_t>& cost) {
@@ -62,3 +64,5 @@ TEST_CASE("greedy methods enqueue nothing for an empty problem and refuse mistak
                     std::invalid_argument);
   }
 }
+
+}  // namespace greedy_tests

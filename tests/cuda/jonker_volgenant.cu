@@ -14,6 +14,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace jonker_volgenant_tests {
+
 using tests::device_answer;
 using tests::matrix;
 
@@ -138,3 +140,5 @@ TEST_CASE("an empty problem enqueues nothing, and mistakes are refused before an
   refuses(2, 3, out.view(), nullptr);
   refuses(2, 4097, out.view(), cost.data());
 }
+
+}  // namespace jonker_volgenant_tests

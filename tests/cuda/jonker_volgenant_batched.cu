@@ -12,6 +12,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace jonker_volgenant_batched_tests {
+
 TEST_CASE("each problem of a batch gets the answer that it gets alone") {
   for (const auto& shape : {std::vector<std::size_t>{7, 33, 33}, {9, 12, 20}, {40, 3, 3}, {2, 130, 131}}) {
     const std::size_t problems = shape[0], n = shape[1], m = shape[2];
@@ -54,3 +56,5 @@ TEST_CASE("no problems, or problems of no rows, enqueue nothing, and mistakes ar
   refuses(cost.data(), 2, 3, nullptr);
   refuses(cost.data(), 2, 5000, cost.data());
 }
+
+}  // namespace jonker_volgenant_batched_tests

@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 
+namespace jonker_volgenant_large_tests {
+
 TEST_CASE("large problems are solved exactly, with a proof, and most of the work is done in parallel") {
   for (const std::size_t n : {512u, 1000u}) {
     CAPTURE(n);
@@ -23,3 +25,5 @@ TEST_CASE("large problems are solved exactly, with a proof, and most of the work
     CHECK(answer.summary.row_scans <= static_cast<std::int32_t>(5 * n));  // plain searches: 20 to 60 n on images
   }
 }
+
+}  // namespace jonker_volgenant_large_tests

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <vector>
 
+namespace library_product_tests {
+
 using immiscible::cost_function;
 using immiscible::device_batch;
 using immiscible::device_matrix;
@@ -83,3 +85,5 @@ TEST_CASE("costs of a library's products, and their range, are those of our own 
     }
   }
 }
+
+}  // namespace library_product_tests

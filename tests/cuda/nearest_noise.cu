@@ -14,6 +14,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace nearest_noise_tests {
+
 using immiscible::cost_function;
 using immiscible::device_batch;
 using immiscible::device_status;
@@ -202,3 +204,5 @@ TEST_CASE("what does not fit together is refused") {
                       Contains("needs cost_function::squared_l2, l2 or inner_product"));
   }
 }
+
+}  // namespace nearest_noise_tests

@@ -13,6 +13,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace permute_rows_tests {
+
 using immiscible::device_matrix;
 using immiscible::device_status;
 using tests::device_array;
@@ -98,3 +100,5 @@ TEST_CASE("no rows are nothing to move, and null pointers are refused") {
   CHECK_THROWS_AS(immiscible::permute_rows({rows.data(), 2, 2}, nullptr, nullptr, rows.data(), nullptr),
                   std::invalid_argument);
 }
+
+}  // namespace permute_rows_tests

@@ -12,6 +12,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace philox_tests {
+
 namespace detail = immiscible::detail;
 using immiscible::device_matrix;
 
@@ -105,3 +107,5 @@ TEST_CASE("rows that have no counter are refused before anything is written") {
   CHECK_THROWS_WITH(immiscible::normal_rows(1, 0, 0, wide, nullptr), Contains("at most 2^30 columns"));
   CHECK(values.host() == std::vector<float>(12, untouched));
 }
+
+}  // namespace philox_tests

@@ -64,7 +64,7 @@ class value_source {
       case 5:
         return static_cast<Cost>(std::exp((real ? 60 : 10) * (u - 0.5)));
       case 6:
-        return static_cast<Cost>((u < 0.02 ? 1e4 : 1.0) * random_.bell());
+        return static_cast<Cost>((u >= 0.02 ? 1.0 : real ? 1e4 : 5e3) * random_.bell());
       default:
         return static_cast<Cost>(1000 * random_.bell());
     }

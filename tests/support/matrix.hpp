@@ -3,10 +3,12 @@
 
 #include <immiscible/batch.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <random>
+#include <type_traits>
 #include <vector>
 
 namespace tests {
@@ -65,10 +67,17 @@ matrix<Scalar> make_matrix(std::size_t n, std::size_t m, const Value& value) {
   return made;
 }
 
-/// The same values as another type.
+/// The same values as another type; beyond the range of an integer its end.
 template <class To, class From>
 matrix<To> converted(const matrix<From>& from) {
-  return make_matrix<To>(from.rows, from.columns, [&](std::size_t i, std::size_t j) { return from(i, j); });
+  return make_matrix<To>(from.rows, from.columns, [&](std::size_t i, std::size_t j) {
+    if constexpr (std::is_integral_v<To> && sizeof(To) <= 4) {
+      return std::clamp<double>(static_cast<double>(from(i, j)), std::numeric_limits<To>::min(),
+                                std::numeric_limits<To>::max());
+    } else {
+      return from(i, j);
+    }
+  });
 }
 
 /// Samples [n, d], each value about N(mean, deviation^2).
