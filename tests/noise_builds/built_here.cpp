@@ -1,4 +1,4 @@
-// normal_rows as one file of test_philox sees it; compiled twice, with other flags and another name.
+// normal_rows as one file of a test program sees it (philox.cpp); compiled twice, with other flags and another name.
 #include <immiscible/philox.hpp>
 
 namespace tests {
