@@ -145,7 +145,7 @@ TEMPLATE_TEST_CASE("samples of no values at all cost nothing", "", float, double
   CHECK(costs(images, noise, cost_function::cosine).values == std::vector<TestType>(12, 1));
 }
 
-TEMPLATE_TEST_CASE("the number of threads changes no bit", "", float, double) {
+TEMPLATE_TEST_CASE("the number of threads changes no bit", "[slow]", float, double) {
   for (const std::size_t n : {1u, 2u, 5u, 13u, 64u, 101u, 191u, 192u, 200u, 288u, 310u}) {
     for (const std::size_t d : {1u, 9u, 37u, 300u}) {
       for (const std::size_t m : {1u, 2u, 7u, 50u}) {

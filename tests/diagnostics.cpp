@@ -50,7 +50,7 @@ bool passes(const noise_report& r) {
 
 }  // namespace
 
-TEST_CASE("plain noise passes, with more rows than values and with fewer") {
+TEST_CASE("plain noise passes, with more rows than values and with fewer", "[slow]") {
   for (const auto& [n, d] : {std::pair(300, 40), {60, 700}, {200, 200}, {2, 1}, {700, 30}}) {
     for (const std::uint64_t seed : {1u, 2u, 3u}) {
       const auto rows = static_cast<std::size_t>(n), columns = static_cast<std::size_t>(d);

@@ -163,7 +163,7 @@ TEST_CASE("doubles near the end of their range are solved or refused, never over
   }
 }
 
-TEST_CASE("image-like costs of 500 and 1000 images are proved") {
+TEST_CASE("image-like costs of 500 and 1000 images are proved", "[slow]") {
   const auto square = converted<float>(tests::rows_alike(500, 500, 1));
   CHECK(tests::is_proved(square, jonker_volgenant(square)));
   const auto wide = converted<std::int32_t>(tests::rows_alike(500, 600, 2));

@@ -105,7 +105,7 @@ TEST_CASE("image-like costs are solved by the lists alone, at every size that ha
   }
 }
 
-TEST_CASE("image-like costs take no more work than they did: rows and lists read, rows of searches") {
+TEST_CASE("image-like costs take no more work than they did: rows and lists read, rows of searches", "[slow]") {
   struct size {
     std::size_t n, m;
     double rows_read, lists_read;  // over n, at most: a tenth above what it takes now
@@ -243,7 +243,7 @@ TEMPLATE_TEST_CASE("differences that the fixed point rounds away are settled all
   }
 }
 
-TEST_CASE("differences far below the fixed point, among many equal costs, are found") {
+TEST_CASE("differences far below the fixed point, among many equal costs, are found", "[slow]") {
   // A list that ends among equals matters in one of some hundred problems, so there are many.
   for (const simd_target target : tests::simd_targets()) {
     for (std::uint64_t seed = 0; seed < 300; ++seed) {

@@ -54,7 +54,7 @@ TEST_CASE("a finer tolerance brings the auction nearer to the optimum") {
   CHECK(immiscible::gap(fine.assignment) < immiscible::gap(coarse.assignment));
 }
 
-TEST_CASE("an auction by the whole device is as good as one by a block") {
+TEST_CASE("an auction by the whole device is as good as one by a block", "[slow]") {
   const auto cost = tests::converted<std::int16_t>(tests::rows_alike(260, 260, 5));
   const auto wide = tests::converted<std::int32_t>(cost);
   const auto answer = auction_on_device(cost, 0.1);

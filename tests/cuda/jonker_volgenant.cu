@@ -117,7 +117,7 @@ TEST_CASE("rows may lie apart in memory") {
   CHECK(tests::are_identical(exact_on_device(cost, 11).assignment, exact_on_device(cost).assignment));
 }
 
-TEST_CASE("the same input gives the same answer, and most rows are matched before any search") {
+TEST_CASE("the same input gives the same answer, and most rows are matched before any search", "[slow]") {
   const auto cost = tests::converted<std::int16_t>(tests::rows_alike(264, 264, 7));
   const device_answer first = exact_on_device(cost), second = exact_on_device(cost);
   CHECK(tests::are_identical(first.assignment, second.assignment));
