@@ -82,6 +82,20 @@ class row_solver {
     of_k = b.two_least();
   }
 
+  /// The least r of row i.
+  HWY_INLINE std::int32_t least_reduced(std::size_t i) {
+    ++w_.effort.lists_read;
+    const row_tag tag;
+    const std::int16_t* const row = costs_.row(i);
+    const std::int16_t* const price = w_.price.data();
+    auto least = hn::Set(tag, row_far);
+#pragma GCC unroll 2
+    for (std::size_t j = 0; j < padded_; j += row_lanes) {
+      least = hn::Min(least, hn::SaturatedSub(hn::Load(tag, row + j), hn::Load(tag, price + j)));
+    }
+    return least_lane(tag, least);
+  }
+
   void give(std::size_t i, std::int32_t column) {
     w_.row_of_column[static_cast<std::size_t>(column)] = static_cast<std::int32_t>(i);
     w_.column_of_row[i] = column;
@@ -141,18 +155,14 @@ class row_solver {
   /// Frees the rows whose column is not their best, and lets the free ones wait.
   void free_rows_not_tight() {
     head_ = tail_ = 0;
-    for (std::size_t i = 0; i < n_; i += 2) {
-      two_least_of_row found[2];
-      scan_pair(i, std::min(i + 1, n_ - 1), found[0], found[1]);
-      for (std::size_t k = i; k < std::min(i + 2, n_); ++k) {
-        const std::int32_t own = w_.column_of_row[k];
-        if (own >= 0) {
-          if (own_reduced(k) <= found[k - i].best) continue;
-          w_.row_of_column[static_cast<std::size_t>(own)] = -1;
-          w_.column_of_row[k] = -1;
-        }
-        enqueue(static_cast<std::int32_t>(k));
+    for (std::size_t i = 0; i < n_; ++i) {
+      const std::int32_t own = w_.column_of_row[i];
+      if (own >= 0) {
+        if (own_reduced(i) <= least_reduced(i)) continue;
+        w_.row_of_column[static_cast<std::size_t>(own)] = -1;
+        w_.column_of_row[i] = -1;
       }
+      enqueue(static_cast<std::int32_t>(i));
     }
   }
 
@@ -308,12 +318,8 @@ class row_solver {
   solver_result stop_within() {
     unscale_prices();
     p_.out.row_bound.resize(n_);
-    for (std::size_t i = 0; i < n_; i += 2) {
-      two_least_of_row found[2];
-      scan_pair(i, std::min(i + 1, n_ - 1), found[0], found[1]);
-      for (std::size_t k = i; k < std::min(i + 2, n_); ++k) {
-        p_.out.row_bound[k] = (static_cast<double>(found[k - i].best) + w_.offset[k] - rounding) / costs_.scale();
-      }
+    for (std::size_t i = 0; i < n_; ++i) {
+      p_.out.row_bound[i] = (static_cast<double>(least_reduced(i)) + w_.offset[i] - rounding) / costs_.scale();
     }
     return hand_over_answer(solver_result::within_epsilon);
   }
