@@ -176,10 +176,8 @@ class row_solver {
     std::fill(w_.closed.begin(), w_.closed.end(), static_cast<std::int16_t>(-32768));
     w_.passed_column.clear();
     w_.passed_distance.clear();
-    two_least_of_row of_root, same;
-    scan_pair(root, root, of_root, same);
     std::size_t row = root;
-    std::int32_t distance = 0, least = of_root.best, column = 0;  // distances start at 0 and never fall
+    std::int32_t distance = 0, least = least_reduced(root), column = 0;  // distances start at 0 and never fall
     for (;;) {
       column = relax(row, least, distance);
       if (distance == row_far) return false;
