@@ -62,7 +62,7 @@ TEST_CASE("plain noise passes, with more rows than values and with fewer", "[slo
   }
 }
 
-TEST_CASE("each fault is caught by the test for it") {
+TEST_CASE("each fault is caught by the test for it", "[slow]") {
   const std::size_t n = 400, d = 90;
   const auto images = pictures(n, d);
   const auto good = plain_noise(n, d, 4);

@@ -57,8 +57,8 @@ TEMPLATE_TEST_CASE("every instruction set of this machine proves its answers, an
   }
 }
 
-TEMPLATE_TEST_CASE("more columns than rows: proved, the same totals, and no price above that of unmatched columns", "",
-                   float, double, std::int16_t, std::int32_t) {
+TEMPLATE_TEST_CASE("more columns than rows: proved, the same totals, and no price above that of unmatched columns",
+                   "[slow]", float, double, std::int16_t, std::int32_t) {
   for (const auto& [name, make] : tests::families()) {
     for (const std::size_t n : {32u, 47u, 90u}) {
       for (const std::size_t m : {n + 1, n + 17, 2 * n, 7 * n}) {
@@ -151,7 +151,7 @@ TEST_CASE("more equal columns than a list holds") {
   }
 }
 
-TEST_CASE("a cost beyond the scale that sampled rows suggest, wherever it stands") {
+TEST_CASE("a cost beyond the scale that sampled rows suggest, wherever it stands", "[slow]") {
   constexpr float infinity = std::numeric_limits<float>::infinity();
   for (const std::size_t n : {130u, 200u}) {  // every second row is sampled, every third
     const auto good = converted<float>(tests::rows_alike(n, n, 3));
