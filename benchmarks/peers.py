@@ -184,6 +184,8 @@ def families(n, seed):
     huge = rng.random((n, n))
     huge[n // 2] *= 1e6
     wide = np.exp(20 * rng.random((n, n)))
+    alike = -(3 + rng.normal(size=(n, 48))) @ rng.normal(size=(48, n))  # as of images: rows want the same columns
+    chance = rng.random((n, n))
     return {
         "uniform": rng.random((n, n)).astype(f),
         "points in the plane": np.linalg.norm(points[:, None] - others[None], axis=2).astype(f),
@@ -196,6 +198,9 @@ def families(n, seed):
         "one huge row": huge.astype(f),
         "near-equal floats": (1 + 1e-6 * rng.random((n, n))).astype(f),
         "e^(0 to 20)": wide.astype(f),
+        "a tenth forbidden": np.where(chance < 0.1, np.inf, alike).astype(f),
+        "half forbidden": np.where(chance < 0.5, np.inf, alike).astype(f),
+        "all but classes of n / 8": np.where(index[:, None] % 8 == index % 8, alike, np.inf).astype(f),
     }
 
 

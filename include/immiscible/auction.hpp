@@ -45,7 +45,7 @@ template <class Cost>
 struct auction_workspace {
   detail::shortest_paths_state<price_of<Cost>> state;
   detail::shortest_paths_state<double> dense;
-  detail::fast_workspace fast;
+  detail::fast_workspace<Cost> fast;
 };
 
 /// A matching whose total cost is at most n epsilon above the optimum, with a lower bound that says how far it is.
@@ -161,12 +161,7 @@ void finish_exactly(const batch<Cost>& cost, const shortest_paths_state<double>&
       state.noise_price[j] = price_at_most<price_of<Cost>>(reached.noise_price[j]);
     }
   }
-  assign_tight_pairs(cost, state);
-  if (assign_free_rows(cost, state)) {
-    write_optimal(cost, state, out);
-  } else {
-    write_infeasible(cost.rows(), out);
-  }
+  finish(cost, state, out);
 }
 
 /// The answer of an auction: its pairs and prices, and the lower bound sum u + sum v. Row prices are already in `out`.
@@ -188,15 +183,20 @@ void write_bounded(const batch<Cost>& cost, const shortest_paths_state<StatePric
   out.status = status::feasible;
 }
 
-/// The auction on dense rows: for n < m, for small problems, and where +infinity forbids pairs.
+/// Start prices into `s`, and what a bid may be off by, in units of the cost; 0: costs that are all alike.
 template <class Cost>
-void dense_auction(const batch<Cost>& cost, const auction_options& options, basic_assignment<price_of<Cost>>& out,
+double start_auction(const batch<Cost>& cost, const auction_options& options, shortest_paths_state<double>& s) {
+  start_from_column_means(cost, s);
+  const double deviation = centred_deviation(cost, s.noise_price);
+  const double wanted = options.epsilon > 0 ? options.epsilon : options.tolerance * deviation;
+  return std::min(wanted, 1000 * deviation);  // less is only nearer, and cannot overflow
+}
+
+/// The auction on dense rows, from `start_auction`: for n < m, for small problems, and where the fast solvers do not serve.
+template <class Cost>
+void dense_auction(const batch<Cost>& cost, double epsilon, basic_assignment<price_of<Cost>>& out,
                    auction_workspace<Cost>& workspace) {
   shortest_paths_state<double>& state = workspace.dense;
-  start_from_column_means(cost, state);
-  const double deviation = centred_deviation(cost, state.noise_price);
-  const double wanted = options.epsilon > 0 ? options.epsilon : options.tolerance * deviation;
-  const double epsilon = std::min(wanted, 1000 * deviation);  // less is only nearer, and cannot overflow
   if (!(epsilon > 0) || !bid_until_assigned(cost, epsilon, 64 * cost.rows(), state)) {
     finish_exactly(cost, state, out, workspace.state);
     return;
@@ -220,9 +220,19 @@ void auction(const batch<Cost>& cost, const auction_options& options, basic_assi
     detail::fail("auction", "needs a finite epsilon of at least 0, got " + std::to_string(options.epsilon));
   }
   auto& state = workspace.state;
-  switch (detail::solve_fast(cost, state, workspace.fast, {options.epsilon, options.tolerance})) {
+  auto reached = detail::solve_fast(cost, state, workspace.fast, {options.epsilon, options.tolerance});
+  double epsilon = 0;
+  if (reached == detail::solver_result::unsuited) {
+    const bool forbids = detail::require_costs("auction", cost);
+    epsilon = detail::start_auction(cost, options, workspace.dense);
+    if (forbids && epsilon > 0) {
+      reached = detail::solve_fast_around_forbidden(cost, state, workspace.fast, {epsilon, 0});
+    }
+  }
+  switch (reached) {
     case detail::solver_result::optimal:
-      detail::write_optimal(cost, state, out);
+    case detail::solver_result::prices:
+      detail::finish(cost, state, out);
       return;
     case detail::solver_result::within_epsilon:
       out.image_price.resize(cost.rows());
@@ -231,15 +241,9 @@ void auction(const batch<Cost>& cost, const auction_options& options, basic_assi
       }
       detail::write_bounded(cost, state, out);
       return;
-    case detail::solver_result::prices:
-      detail::assign_tight_pairs(cost, state);
-      detail::assign_free_rows(cost, state);
-      detail::write_optimal(cost, state, out);
-      return;
     case detail::solver_result::unsuited:
     case detail::solver_result::out_of_range:
-      detail::require_costs("auction", cost);
-      detail::dense_auction(cost, options, out, workspace);
+      detail::dense_auction(cost, epsilon, out, workspace);
       return;
   }
 }

@@ -32,7 +32,7 @@ enum class warm_start {
 template <class Cost>
 struct jonker_volgenant_workspace {
   detail::shortest_paths_state<price_of<Cost>> exact;
-  detail::fast_workspace fast;
+  detail::fast_workspace<Cost> fast;
 };
 
 /// The assignment of least total cost.
@@ -47,7 +47,7 @@ struct jonker_volgenant_workspace {
 /// Exactness:   integer costs by exact arithmetic; float and double costs with prices in double, whose rounding is relative
 ///              2^-48 of the largest cost.
 /// Cost:        O(n^2 m) at worst; on image-noise costs about one pass over the matrix. Extra memory: O(n + m), at most some 2 KB
-///              a row (for n = m of 20 to 640, float or double, the costs in 16 bits).
+///              a row (for n = m of 20 to 640, float or double, the costs in 16 bits); with +infinity, a copy of the costs too.
 /// Determinism: the same answer every time. Among several optima the choice is fixed by the order of rows and columns;
 ///              constant costs give the identity.
 /// Reference:   Jonker and Volgenant, Computing 38 (1987); the start differs, see warm_start.
@@ -68,18 +68,15 @@ void jonker_volgenant(const batch<Cost>& cost, basic_assignment<price_of<Cost>>&
                     std::is_same<Cost, std::int16_t>::value || std::is_same<Cost, std::int32_t>::value,
                 "immiscible::jonker_volgenant: costs are float, double, std::int16_t or std::int32_t");
   auto& state = workspace.exact;
+  const bool fast = start == warm_start::automatic;
   auto reached = detail::solver_result::unsuited;
-  if (start == warm_start::automatic) reached = detail::solve_fast(cost, state, workspace.fast);
+  if (fast) reached = detail::solve_fast(cost, state, workspace.fast);
   if (reached == detail::solver_result::unsuited) {
-    detail::require_costs("jonker_volgenant", cost);
-    detail::start_from_column_minima(cost, state);
+    const bool forbids = detail::require_costs("jonker_volgenant", cost);
+    if (fast && forbids) reached = detail::solve_fast_around_forbidden(cost, state, workspace.fast);
   }
-  if (reached != detail::solver_result::optimal) detail::assign_tight_pairs(cost, state);
-  if (detail::assign_free_rows(cost, state)) {
-    detail::write_optimal(cost, state, out);
-  } else {
-    detail::write_infeasible(cost.rows(), out);
-  }
+  if (reached == detail::solver_result::unsuited) detail::start_from_column_minima(cost, state);
+  detail::finish(cost, state, out);
 }
 
 template <class Costs>

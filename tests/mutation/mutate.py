@@ -36,7 +36,7 @@ TESTS = {
     "detail/row_solver-inl.hpp": ROWS,
     "detail/row_costs-inl.hpp": ROWS,
     "detail/row_scan-inl.hpp": ["row_scan", *ROWS],
-    "detail/fast_solver.hpp": ["jonker_volgenant", "auction"],
+    "detail/fast_solver.hpp": ["fast_solver", "jonker_volgenant", "auction"],
     "detail/list_solver.hpp": LISTS,
     "detail/list_solver-inl.hpp": LISTS,
     "detail/list_paths-inl.hpp": LISTS,

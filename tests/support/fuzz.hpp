@@ -149,7 +149,7 @@ bool fast_solvers_agree(const matrix<Cost>& cost) {
     if (!detail::has_target(target)) continue;
     const immiscible::batch<Cost> view = cost.view();
     detail::shortest_paths_state<immiscible::price_of<Cost>> on_lists, on_rows;
-    detail::fast_workspace work;
+    detail::fast_workspace<Cost> work;
     const auto lists = detail::solve_on_lists(view, on_lists, work.lists, {0, 0, true}, target);
     const auto rows = detail::solve_on_rows(view, on_rows, work.rows, {0, 0, true}, target);
     if (!leads_to(cost, total, lists, on_lists) || !leads_to(cost, total, rows, on_rows)) return false;

@@ -23,26 +23,32 @@ bool is_forbidden(Cost cost) {
 }
 
 /// Throws unless `cost` is something a solver takes: n <= m, sizes within the index type, no NaN, no -infinity.
+///
+/// @return  true if a pair is forbidden
 template <class Cost>
-void require_costs(const char* function, const batch<Cost>& cost) {
+bool require_costs(const char* function, const batch<Cost>& cost) {
   if (cost.rows() > cost.columns()) {
     fail(function, "needs at least as many noises (columns) as images (rows), got " + shape_text(cost));
   }
   if (cost.columns() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
     fail(function, "needs at most 2^31 - 1 columns, got " + shape_text(cost));
   }
-  if (!std::is_floating_point<Cost>::value) return;
+  if (!std::is_floating_point<Cost>::value) return false;
   // Sums of costs and of differences of prices must fit a double. Float costs always do.
   const double most = std::is_same<Cost, double>::value
                           ? std::numeric_limits<double>::max() / (8.0 * static_cast<double>(cost.columns() + 1))
                           : static_cast<double>(std::numeric_limits<float>::max());
   const auto fits = [most](double c) {
-    return c >= -most && (c <= most || c == std::numeric_limits<double>::infinity());
+    return (c >= -most) & ((c <= most) | (c == std::numeric_limits<double>::infinity()));
   };
+  bool any_forbidden = false;
   for (std::size_t i = 0; i < cost.rows(); ++i) {
     const Cost* row = cost.row(i);
     bool all_fit = true;
-    for (std::size_t j = 0; j < cost.columns(); ++j) all_fit &= fits(static_cast<double>(row[j]));
+    for (std::size_t j = 0; j < cost.columns(); ++j) {  // no branch: where half are forbidden nobody can guess them
+      all_fit &= fits(static_cast<double>(row[j]));
+      any_forbidden |= is_forbidden(row[j]);
+    }
     if (all_fit) continue;
     const auto j = static_cast<std::size_t>(
         std::find_if(row, row + cost.columns(), [&](Cost c) { return !fits(static_cast<double>(c)); }) - row);
@@ -52,6 +58,7 @@ void require_costs(const char* function, const batch<Cost>& cost) {
     fail(function,
          std::string("needs costs that are finite or +infinity, got ") + (std::isnan(c) ? "NaN" : "-infinity") + place);
   }
+  return any_forbidden;
 }
 
 /// Writes the answer that belongs to a finished state.
@@ -79,6 +86,19 @@ void write_infeasible(std::size_t n, basic_assignment<Price>& out) {
   out.noise_price.clear();
   out.total_cost = out.lower_bound = std::numeric_limits<double>::infinity();
   out.status = status::infeasible;
+}
+
+/// Assigns the rows that are still free and writes the answer: optimal, or that no matching exists.
+///
+/// @param s  prices and a partial matching as `assign_free_rows` needs them; changed
+template <class Cost, class Price>
+void finish(const batch<Cost>& cost, shortest_paths_state<Price>& s, basic_assignment<Price>& out) {
+  assign_tight_pairs(cost, s);
+  if (assign_free_rows(cost, s)) {
+    write_optimal(cost, s, out);
+  } else {
+    write_infeasible(cost.rows(), out);
+  }
 }
 
 }  // namespace detail

@@ -175,13 +175,17 @@ void start_from_column_means(const matrix_view<Cost>& cost, shortest_paths_state
   const std::size_t n = cost.rows(), m = cost.columns();
   start_from_nothing(n, m, s);
   if (n < m) return;
+  std::vector<Price>& finite = s.open_price;  // in a column
+  std::fill(finite.begin(), finite.end(), Price(0));
   for (std::size_t i = 0; i < n; ++i) {
     const Cost* row = cost.row(i);
     for (std::size_t j = 0; j < m; ++j) {
-      if (row[j] < unreachable<Price>()) s.noise_price[j] += static_cast<Price>(row[j]);
+      const bool is_finite = row[j] < unreachable<Price>();
+      s.noise_price[j] += is_finite ? static_cast<Price>(row[j]) : Price(0);
+      finite[j] += is_finite;
     }
   }
-  for (Price& price : s.noise_price) price /= static_cast<Price>(n);
+  for (std::size_t j = 0; j < m; ++j) s.noise_price[j] /= std::max(finite[j], Price(1));
 }
 
 /// Gives each free row the column it is tight with, where that is free; the lowest index among equals.

@@ -1,0 +1,189 @@
+// Costs that forbid pairs, on their way to the fast solvers (detail/fast_solver.hpp).
+#include "support/families.hpp"
+#include "support/fast_solvers.hpp"
+#include "support/laws.hpp"
+#include "support/matrix.hpp"
+
+#include <immiscible/auction.hpp>
+#include <immiscible/detail/fast_solver.hpp>
+#include <immiscible/jonker_volgenant.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+#include <vector>
+
+namespace fast_solver_tests {
+
+using immiscible::detail::solver_result;
+using tests::converted;
+using tests::infinity;
+using tests::matrix;
+
+namespace {
+
+template <class Cost>
+using outcome = tests::fast_outcome<Cost, immiscible::detail::fast_workspace<Cost>>;
+
+template <class Cost>
+outcome<Cost> around_forbidden(const matrix<Cost>& cost, double epsilon = 0) {
+  outcome<Cost> o;
+  o.result = immiscible::detail::solve_fast_around_forbidden(cost.view(), o.state, o.work, {epsilon, 0});
+  return o;
+}
+
+/// Image-like costs, of which a share is forbidden.
+matrix<double> image_like(std::size_t n, std::size_t m, int percent) {
+  return tests::with_forbidden(tests::rows_alike(n, m, n + m), static_cast<std::uint64_t>(percent), percent);
+}
+
+/// Image-like costs, pairs allowed within classes only.
+matrix<double> in_classes(std::size_t n, std::size_t classes) {
+  auto cost = tests::rows_alike(n, n, n);
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t j = 0; j < n; ++j) cost(i, j) = i % classes == j % classes ? cost(i, j) : infinity;
+  }
+  return cost;
+}
+
+/// One matching exists, and it is dear: row i may take column i at 10, or i + 1 at 0. With 10 for a forbidden pair the best is to
+/// take i + 1 everywhere, and the last row column 0.
+matrix<double> one_dear_matching(std::size_t n, std::size_t m) {
+  return tests::make_matrix<double>(n, m, [&](std::size_t i, std::size_t j) {
+    return j == i ? 10 : j == i + 1 && j < n ? 0 : infinity;
+  });
+}
+
+bool has_simd() { return !tests::simd_targets().empty(); }
+
+}  // namespace
+
+TEST_CASE("the largest finite cost stands in for +infinity") {
+  std::vector<float> finite;
+  const auto mixed =
+      tests::make_matrix<float>(3, 4, [](std::size_t i, std::size_t j) { return (i + j) % 3 ? -9.0 + j : infinity; });
+  REQUIRE(immiscible::detail::replace_forbidden(mixed.view(), finite));
+  for (std::size_t k = 0; k < finite.size(); ++k) {
+    CHECK(finite[k] == (mixed.values[k] <= 0 ? mixed.values[k] : -6.0f));
+  }
+  const tests::padded<float> apart(mixed, 2, 3, tests::not_a_number<float>);
+  std::vector<float> from_apart;
+  REQUIRE(immiscible::detail::replace_forbidden(immiscible::batch<float>(apart.view()), from_apart));
+  CHECK(from_apart == finite);
+
+  const auto all_forbidden = tests::make_matrix<double>(2, 2, [](auto, auto) { return infinity; });
+  std::vector<double> untouched;
+  CHECK_FALSE(immiscible::detail::replace_forbidden(all_forbidden.view(), untouched));
+  CHECK(untouched.empty());
+}
+
+TEST_CASE("the look at the costs tells whether a pair is forbidden") {
+  const auto forbids = [](const auto& cost) { return immiscible::detail::require_costs("a test", cost.view()); };
+  auto cost = converted<float>(tests::many_values(5, 7, 1));
+  CHECK_FALSE(forbids(cost));
+  for (const std::size_t k : {0u, 17u, 34u}) {
+    auto one = cost;
+    one.values[k] = std::numeric_limits<float>::infinity();
+    CHECK(forbids(one));
+    CHECK(forbids(converted<double>(one)));
+  }
+  CHECK_FALSE(forbids(tests::make_matrix<std::int32_t>(2, 2, [](auto, auto) { return 2147483647; })));
+  CHECK_FALSE(forbids(matrix<float>()));
+}
+
+TEMPLATE_TEST_CASE("the fast solvers find the way around forbidden pairs, and prove it", "", float, double) {
+  for (const std::size_t n : {20u, 64u, 200u, 700u}) {
+    for (const int percent : {1, 10, 50, 90}) {
+      if (n * static_cast<std::size_t>(100 - percent) < 1000) continue;  // no matching may exist
+      for (const std::size_t m : {n, n + n / 4}) {
+        INFO(n << " x " << m << ", " << percent << " %");
+        const auto cost = converted<TestType>(image_like(n, m, percent));
+        const auto o = around_forbidden(cost);
+        if (has_simd() && n == m && n < 700) CHECK(o.result == solver_result::optimal);
+        if (o.result == solver_result::unsuited) continue;
+        CHECK(tests::is_proved(cost, finished(cost, o)));
+      }
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("answers around forbidden pairs have the total of the simple solver", "", float, double) {
+  for (const auto& costs : {image_like(64, 64, 10), image_like(64, 80, 50), in_classes(200, 10), in_classes(120, 40),
+                            one_dear_matching(60, 60), one_dear_matching(60, 75)}) {
+    const auto cost = converted<TestType>(costs);
+    const auto answer = immiscible::jonker_volgenant(cost);
+    CHECK(tests::is_proved(cost, answer));
+    CHECK(answer.total_cost == immiscible::jonker_volgenant(cost, immiscible::warm_start::column_minima).total_cost);
+  }
+}
+
+TEST_CASE("where the best answer to the stand-ins takes forbidden pairs, those are parted") {
+  if (!has_simd()) return;
+  const auto square = one_dear_matching(60, 60), wide = one_dear_matching(60, 75);
+  const auto o = around_forbidden(square);
+  CHECK(o.result == solver_result::prices);
+  for (std::size_t i = 0; i < 60; ++i) {
+    const std::int32_t j = o.state.column_of_row[i];
+    if (j < 0) continue;
+    CHECK(o.state.row_of_column[static_cast<std::size_t>(j)] == static_cast<std::int32_t>(i));
+    CHECK(square(i, static_cast<std::size_t>(j)) < infinity);
+  }
+  CHECK(tests::is_proved(square, finished(square, o)));
+  CHECK(around_forbidden(wide).result == solver_result::unsuited);  // a column just freed has not the highest price
+}
+
+TEST_CASE("where no matching exists that is the answer, whatever stands in") {
+  auto row = image_like(80, 80, 10), column = row, two_for_one = row;
+  for (std::size_t k = 0; k < 80; ++k) {
+    row(7, k) = infinity;
+    column(k, 7) = infinity;
+    if (k != 3) two_for_one(5, k) = two_for_one(70, k) = infinity;
+  }
+  for (const auto& cost : {row, column, two_for_one}) {
+    CHECK(tests::is_infeasible(80, immiscible::jonker_volgenant(cost)));
+    CHECK(tests::is_infeasible(80, immiscible::auction(cost)));
+    CHECK(tests::is_infeasible(80, immiscible::auction(cost, immiscible::auction_options{0.1, 1e-3})));
+  }
+}
+
+TEST_CASE("an auction around forbidden pairs keeps its promise in deviations of the finite costs") {
+  for (const auto& cost : {image_like(100, 100, 10), image_like(100, 100, 50), in_classes(200, 4)}) {
+    const double optimum = immiscible::jonker_volgenant(cost, immiscible::warm_start::column_minima).total_cost;
+    immiscible::detail::shortest_paths_state<double> state;
+    const immiscible::batch<double> view = cost.view();
+    const double epsilon = immiscible::detail::start_auction(view, {0.1, 0}, state);
+    const auto answer = immiscible::auction(cost);
+    CHECK(answer.status == immiscible::status::feasible);
+    CHECK(tests::total_is_true(cost, answer));
+    CHECK(tests::prices_are_feasible(cost, answer));
+    CHECK(answer.lower_bound <= optimum);
+    CHECK(answer.total_cost <= optimum + static_cast<double>(cost.rows) * epsilon);
+    if (has_simd()) {
+      CHECK(around_forbidden(cost, epsilon).result == solver_result::within_epsilon);
+    }
+  }
+}
+
+TEST_CASE("the working memory of one problem with forbidden pairs is no part of the next") {
+  immiscible::jonker_volgenant_workspace<float> workspace;
+  immiscible::assignment answer;
+  for (const auto& costs : {image_like(90, 90, 20), tests::rows_alike(90, 90, 1), image_like(40, 55, 50),
+                            one_dear_matching(60, 60), image_like(90, 90, 20)}) {
+    const auto cost = converted<float>(costs);
+    jonker_volgenant(immiscible::batch<float>(cost.view()), answer, workspace);
+    CHECK(tests::are_identical(answer, immiscible::jonker_volgenant(cost)));
+  }
+}
+
+TEST_CASE("what is neither finite nor +infinity is refused among forbidden pairs too") {
+  auto cost = converted<float>(image_like(50, 50, 30));
+  cost(31, 7) = tests::not_a_number<float>;
+  CHECK_THROWS_WITH(immiscible::jonker_volgenant(cost), Catch::Contains("got NaN at row 31, column 7"));
+  cost(31, 7) = -std::numeric_limits<float>::infinity();
+  CHECK_THROWS_WITH(immiscible::auction(cost), Catch::Contains("got -infinity at row 31, column 7"));
+}
+
+}  // namespace fast_solver_tests
