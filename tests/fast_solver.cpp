@@ -10,11 +10,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <type_traits>
-#include <vector>
 
 namespace fast_solver_tests {
 
@@ -61,23 +60,65 @@ bool has_simd() { return !tests::simd_targets().empty(); }
 
 }  // namespace
 
-TEST_CASE("the largest finite cost stands in for +infinity") {
-  std::vector<float> finite;
-  const auto mixed =
-      tests::make_matrix<float>(3, 4, [](std::size_t i, std::size_t j) { return (i + j) % 3 ? -9.0 + j : infinity; });
-  REQUIRE(immiscible::detail::replace_forbidden(mixed.view(), finite));
-  for (std::size_t k = 0; k < finite.size(); ++k) {
-    CHECK(finite[k] == (mixed.values[k] <= 0 ? mixed.values[k] : -6.0f));
+TEMPLATE_TEST_CASE("what stands in for +infinity follows the levels of rows and columns, above all finite costs", "",
+                   float, double) {
+  // Rows and columns at levels of their own, up to 40 more here and there, a third forbidden; one row and one column are all so.
+  tests::random_source draw(1);
+  const auto level = [](std::size_t i, std::size_t j) {
+    return 100.0 * static_cast<double>(i) - 300.0 * static_cast<double>(j);
+  };
+  const auto cost = tests::make_matrix<TestType>(30, 43, [&](std::size_t i, std::size_t j) {
+    const double extra = static_cast<double>(draw.below(40));
+    return draw.below(3) == 0 || i == 7 || j == 9 ? infinity : level(i, j) + extra;
+  });
+  const tests::padded<TestType> apart(cost, 2, 3, tests::not_a_number<TestType>);
+  for (const auto target : tests::simd_targets()) {
+    immiscible::detail::forbidden_workspace<TestType> work, work_apart;
+    const auto finite = immiscible::detail::replace_forbidden(cost.view(), work, target);
+    const immiscible::batch<TestType> view = apart.view();
+    const auto from_apart = immiscible::detail::replace_forbidden(view, work_apart, target);
+    REQUIRE(finite.rows() == 30);
+    REQUIRE(finite.columns() == 43);
+    for (std::size_t i = 0; i < 30; ++i) {
+      for (std::size_t j = 0; j < 43; ++j) {
+        INFO("row " << i << ", column " << j);
+        CHECK(from_apart(i, j) == finite(i, j));
+        if (cost(i, j) < infinity) {
+          CHECK(finite(i, j) == cost(i, j));
+        } else if (i != 7 && j != 9) {
+          CHECK(finite(i, j) > level(i, j));  // levels differ by thousands
+          CHECK(finite(i, j) < level(i, j) + 1500);
+        } else {
+          CHECK(std::isfinite(finite(i, j)));
+        }
+      }
+    }
   }
-  const tests::padded<float> apart(mixed, 2, 3, tests::not_a_number<float>);
-  std::vector<float> from_apart;
-  REQUIRE(immiscible::detail::replace_forbidden(immiscible::batch<float>(apart.view()), from_apart));
-  CHECK(from_apart == finite);
+}
 
-  const auto all_forbidden = tests::make_matrix<double>(2, 2, [](auto, auto) { return infinity; });
-  std::vector<double> untouched;
-  CHECK_FALSE(immiscible::detail::replace_forbidden(all_forbidden.view(), untouched));
-  CHECK(untouched.empty());
+TEST_CASE("where no cost is finite, or there is no SIMD version, nothing stands in") {
+  using immiscible::detail::replace_forbidden;
+  const auto all_forbidden = tests::make_matrix<double>(20, 20, [](auto, auto) { return infinity; });
+  immiscible::detail::forbidden_workspace<double> work;
+  CHECK(replace_forbidden(all_forbidden.view(), work).empty());
+  const auto some = image_like(20, 20, 30);
+  CHECK(replace_forbidden(some.view(), work, immiscible::detail::simd_target::portable).empty());
+  const auto integers = converted<std::int32_t>(tests::many_values(20, 20, 1));
+  immiscible::detail::forbidden_workspace<std::int32_t> unused;
+  CHECK(replace_forbidden(integers.view(), unused).empty());
+}
+
+TEST_CASE("classes that take turns with the sampled rows cost no more work than others") {
+  for (const std::size_t n : {512u, 1024u}) {
+    for (const std::size_t classes : {7u, 8u, 10u, 16u}) {
+      INFO("n = " << n << ", " << classes << " classes");
+      const auto o = around_forbidden(converted<float>(in_classes(n, classes)));
+      if (!has_simd()) return;
+      CHECK(o.result == solver_result::optimal);
+      const std::size_t looks = o.work.rows.effort.lists_read + o.work.lists.effort.lists_read;
+      CHECK(looks < 60 * n);
+    }
+  }
 }
 
 TEST_CASE("the look at the costs tells whether a pair is forbidden") {

@@ -35,23 +35,20 @@ bool require_costs(const char* function, const batch<Cost>& cost) {
   }
   if (!std::is_floating_point<Cost>::value) return false;
   // Sums of costs and of differences of prices must fit a double. Float costs always do.
-  const double most = std::is_same<Cost, double>::value
-                          ? std::numeric_limits<double>::max() / (8.0 * static_cast<double>(cost.columns() + 1))
-                          : static_cast<double>(std::numeric_limits<float>::max());
-  const auto fits = [most](double c) {
-    return (c >= -most) & ((c <= most) | (c == std::numeric_limits<double>::infinity()));
-  };
+  const Cost most = std::is_same<Cost, double>::value
+                        ? std::numeric_limits<Cost>::max() / static_cast<Cost>(8 * (cost.columns() + 1))
+                        : std::numeric_limits<Cost>::max();
+  const auto fits = [most](Cost c) { return (c >= -most) & ((c <= most) | is_forbidden(c)); };
   bool any_forbidden = false;
   for (std::size_t i = 0; i < cost.rows(); ++i) {
     const Cost* row = cost.row(i);
     bool all_fit = true;
     for (std::size_t j = 0; j < cost.columns(); ++j) {  // no branch: where half are forbidden nobody can guess them
-      all_fit &= fits(static_cast<double>(row[j]));
+      all_fit &= fits(row[j]);
       any_forbidden |= is_forbidden(row[j]);
     }
     if (all_fit) continue;
-    const auto j = static_cast<std::size_t>(
-        std::find_if(row, row + cost.columns(), [&](Cost c) { return !fits(static_cast<double>(c)); }) - row);
+    const auto j = static_cast<std::size_t>(std::find_if_not(row, row + cost.columns(), fits) - row);
     const double c = static_cast<double>(row[j]);
     const std::string place = " at row " + std::to_string(i) + ", column " + std::to_string(j);
     if (std::isfinite(c)) fail(function, "needs costs whose sum fits a double, got " + std::to_string(c) + place);

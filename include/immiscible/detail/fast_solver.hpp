@@ -1,24 +1,15 @@
-// The fast solvers, each where it is the fastest: whole rows in 16 bits, then candidate lists. And how costs that forbid pairs come
-// to them.
-//
-//   c_ij  cost as given      c'_ij  the same, but the largest finite cost where c_ij is +infinity
-//
-// The fast solvers take finite costs. As c' <= c, prices that are valid for c' (u_i + v_j <= c'_ij) are valid for c; and a
-// matching without forbidden pairs costs the same by both. So an answer for c' that takes no forbidden pair is one for c, with its
-// proof. Nearly always it takes none: a forbidden pair costs as much as the dearest of the others. A larger stand-in would be
-// avoided still more, but the solvers would have fewer bits for the other costs, and be slower.
+// The fast solvers, each where it is the fastest: whole rows in 16 bits, then candidate lists.
 #pragma once
 
 #include <immiscible/batch.hpp>
 #include <immiscible/detail/answers.hpp>
+#include <immiscible/detail/forbidden_pairs.hpp>
 #include <immiscible/detail/list_solver.hpp>
 #include <immiscible/detail/row_solver.hpp>
 #include <immiscible/detail/solver_result.hpp>
 
-#include <algorithm>
 #include <cstddef>
-#include <limits>
-#include <vector>
+#include <cstdint>
 
 namespace immiscible {
 namespace detail {
@@ -27,26 +18,8 @@ template <class Cost>
 struct fast_workspace {
   row_workspace rows;
   list_workspace lists;
-  std::vector<Cost> finite;  // c' [n, m], where pairs are forbidden
+  forbidden_workspace<Cost> forbidden;
 };
-
-/// Writes c' into `finite`. @return false: no cost is finite
-template <class Cost>
-bool replace_forbidden(const batch<Cost>& cost, std::vector<Cost>& finite) {
-  constexpr Cost none = std::numeric_limits<Cost>::lowest();
-  Cost largest = none;
-  for (std::size_t i = 0; i < cost.rows(); ++i) {
-    const Cost* const row = cost.row(i);
-    for (std::size_t j = 0; j < cost.columns(); ++j) largest = std::max(largest, is_forbidden(row[j]) ? none : row[j]);
-  }
-  if (largest == none) return false;
-  finite.resize(cost.rows() * cost.columns());
-  for (std::size_t i = 0; i < cost.rows(); ++i) {
-    std::transform(cost.row(i), cost.row(i) + cost.columns(), finite.data() + i * cost.columns(),
-                   [largest](Cost c) { return std::min(c, largest); });
-  }
-  return true;
-}
 
 /// Parts the pairs that are forbidden. @return true if there was one
 template <class Cost, class Price>
@@ -80,9 +53,9 @@ solver_result solve_fast(const batch<Cost>& cost, shortest_paths_state<price_of<
 template <class Cost>
 solver_result solve_fast_around_forbidden(const batch<Cost>& cost, shortest_paths_state<price_of<Cost>>& out,
                                           fast_workspace<Cost>& work, const solver_wishes& wishes = {}) {
-  const bool is_for_fast = best_target() != simd_target::portable && cost.rows() >= row_solver_min_rows;
-  if (!is_for_fast || !replace_forbidden(cost, work.finite)) return solver_result::unsuited;
-  const batch<Cost> finite(work.finite.data(), cost.rows(), cost.columns());
+  if (cost.rows() < row_solver_min_rows) return solver_result::unsuited;
+  const batch<Cost> finite = replace_forbidden(cost, work.forbidden);
+  if (finite.empty()) return solver_result::unsuited;
   const solver_result result = solve_fast(finite, out, work, wishes);
   if (result == solver_result::unsuited || !part_forbidden_pairs(cost, out)) return result;
   // Where n < m a column that is free must have the highest price, and a column that just became free has not.

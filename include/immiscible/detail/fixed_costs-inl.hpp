@@ -251,7 +251,7 @@ class fixed_costs {
     const std::int32_t gap = coarse_gap();
     std::size_t coarse = 0;
     for (std::size_t r = 0; r < rows; ++r) {
-      const int_block group_least = quantise<false>(r * (n_ / rows));
+      const int_block group_least = quantise<false>(sampled_row(r, rows, n_));
       coarse += group_least.count_at_most(group_least.least() + gap) >= list_block / 2;
     }
     return coarse > rows / 4;
@@ -271,12 +271,12 @@ class fixed_costs {
   /// Start prices: column mean less some column deviations, over sampled rows; each row's own mean is taken off first. With
   /// n < m only the deviation of the costs is wanted: there all columns start alike.
   void sample_columns(const list_policy& policy) {
-    const std::size_t rows = std::min(policy.sampled_rows, n_), step = n_ / rows;
+    const std::size_t rows = std::min(policy.sampled_rows, n_);
     float* sum = w_.column_sum.data();
     float* square = w_.column_square.data();
     float* const value = w_.weight.data();
     for (std::size_t r = 0; r < rows; ++r) {
-      quantise<false>(r * step);
+      quantise<false>(sampled_row(r, rows, n_));
       if (r == 0) {  // later rows are taken relative to the first, lest columns of different levels cost digits
         std::copy_n(w_.fixed.begin(), m_, w_.start_price.begin());
         std::fill_n(w_.fixed.begin(), m_, 0);
@@ -352,7 +352,7 @@ class fixed_costs {
     using tag = hn::ScalableTag<float>;
     const hn::RebindToSigned<tag> bits;
     const std::size_t lanes = hn::MaxLanes(tag());
-    const std::size_t rows = std::min(policy.sinkhorn_rows, n_), step = n_ / rows;
+    const std::size_t rows = std::min(policy.sinkhorn_rows, n_);
     const double temperature = static_cast<double>(policy.sinkhorn_temperature) * deviation_;
     // 2^x to 3 %, by 7 bits of mantissa: the upper half of a float's bits is nearly the logarithm of its value. A float of
     // 1.5 2^23 + x, for |x| < 2^22, has x, rounded to an integer, in its lowest bits.
@@ -364,7 +364,7 @@ class fixed_costs {
     float* weight = w_.weight.data();
     std::fill(w_.column_sum.begin(), w_.column_sum.end(), 0.0f);
     for (std::size_t r = 0; r < rows; ++r) {
-      const int_block group_least = quantise<false>(r * step);
+      const int_block group_least = quantise<false>(sampled_row(r, rows, n_));
       const auto base = hn::Set(bits, group_least.least());
       auto sum = hn::Zero(tag());
       for (std::size_t j = 0; j < padded_; j += lanes) {

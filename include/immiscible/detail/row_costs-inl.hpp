@@ -98,7 +98,7 @@ class row_costs {
     each_vector(0, [&](row_float c, std::size_t j) HWY_ATTR { hn::Store(c, tag, first + j); });
     for (std::size_t r = 1; r < rows; ++r) {
       auto total = hn::Zero(tag);
-      each_vector(r * (n_ / rows), [&](row_float c, std::size_t j) HWY_ATTR {
+      each_vector(sampled_row(r, rows, n_), [&](row_float c, std::size_t j) HWY_ATTR {
         const auto x = hn::Sub(c, hn::Load(tag, first + j));
         hn::Store(x, tag, value + j);
         total = hn::Add(total, x);
@@ -144,7 +144,7 @@ class row_costs {
     const row_float_tag tag;
     std::size_t coarse = 0;
     for (std::size_t r = 0; r < rows; ++r) {  // the last columns, fewer than a vector, are left out
-      const Cost* const costs = cost_.row(r * (n_ / rows));
+      const Cost* const costs = cost_.row(sampled_row(r, rows, n_));
       auto least = hn::Set(tag, std::numeric_limits<float>::max());
       for (std::size_t j = 0; j < whole_; j += row_float_lanes) least = hn::Min(least, floats(costs + j));
       const auto near = hn::Add(hn::MinOfLanes(tag, least), hn::Set(tag, static_cast<float>(3 / scale_)));

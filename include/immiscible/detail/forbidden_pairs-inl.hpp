@@ -1,0 +1,88 @@
+// The copy without +infinity, compiled once for each instruction set (simd_foreach.hpp): legend in forbidden_pairs.hpp.
+
+HWY_BEFORE_NAMESPACE();
+namespace immiscible {
+namespace detail {
+namespace HWY_NAMESPACE {
+
+/// The finite costs of a row, each less `level` of its column.
+template <class Cost>
+struct finite_costs {
+  Cost mean, most;
+  bool any;
+};
+
+template <class Cost>
+static HWY_INLINE finite_costs<Cost> finite_costs_of(const Cost* row, const Cost* level, std::size_t padded) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  const hn::CappedTag<Cost, 16> tag;
+  const auto far = hn::Set(tag, std::numeric_limits<Cost>::infinity()), one = hn::Set(tag, Cost(1));
+  auto sums = hn::Zero(tag), counts = sums, most = hn::Set(tag, std::numeric_limits<Cost>::lowest());
+  for (std::size_t j = 0; j < padded; j += hn::MaxLanes(tag)) {
+    const auto c = hn::Load(tag, row + j);
+    const auto is_finite = hn::Lt(c, far);
+    const auto above = hn::Sub(c, hn::Load(tag, level + j));
+    sums = hn::Add(sums, hn::IfThenElseZero(is_finite, above));
+    counts = hn::Add(counts, hn::IfThenElseZero(is_finite, one));
+    most = hn::IfThenElse(is_finite, hn::Max(most, above), most);
+  }
+  const Cost count = hn::GetLane(hn::SumOfLanes(tag, counts));
+  return {hn::GetLane(hn::SumOfLanes(tag, sums)) / std::max(count, Cost(1)), hn::GetLane(hn::MaxOfLanes(tag, most)),
+          count > 0};
+}
+
+/// @return  false: no cost is finite
+template <class Cost>
+static bool write_stand_ins_simd(const batch<Cost>& cost, forbidden_workspace<Cost>& work) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  const hn::CappedTag<Cost, 16> tag;
+  constexpr std::size_t lanes = hn::MaxLanes(tag);
+  constexpr Cost infinity = std::numeric_limits<Cost>::infinity(), lowest = std::numeric_limits<Cost>::lowest();
+  const std::size_t n = cost.rows(), m = cost.columns(), padded = (m + 15) / 16 * 16;
+  work.finite.resize(n * padded);
+  work.row_level.resize(n);
+  for (auto* column : {&work.no_level, &work.column_level, &work.column_count}) column->assign(padded, Cost(0));
+  Cost* const level = work.column_level.data();
+  Cost* const count = work.column_count.data();
+  const auto far = hn::Set(tag, infinity), one = hn::Set(tag, Cost(1));
+
+  // A copy, the padding forbidden. Levels of columns, each cost less the mean of its row.
+  for (std::size_t i = 0; i < n; ++i) {
+    Cost* const row = work.finite.data() + i * padded;
+    std::copy_n(cost.row(i), m, row);
+    std::fill(row + m, row + padded, infinity);
+    const auto mean = hn::Set(tag, finite_costs_of(row, work.no_level.data(), padded).mean);
+    for (std::size_t j = 0; j < padded; j += lanes) {
+      const auto c = hn::Load(tag, row + j);
+      const auto is_finite = hn::Lt(c, far);
+      const auto above = hn::IfThenElseZero(is_finite, hn::Sub(c, mean));
+      hn::Store(hn::Add(hn::Load(tag, level + j), above), tag, level + j);
+      hn::Store(hn::Add(hn::Load(tag, count + j), hn::IfThenElseZero(is_finite, one)), tag, count + j);
+    }
+  }
+  for (std::size_t j = 0; j < padded; ++j) level[j] /= std::max(count[j], Cost(1));
+
+  // Levels of rows.
+  Cost most = lowest;  // t
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto above = finite_costs_of(work.finite.data() + i * padded, level, padded);
+    work.row_level[i] = above.mean;
+    if (above.any) most = std::max(most, above.most - above.mean);
+  }
+  if (most == lowest) return false;
+
+  for (std::size_t i = 0; i < n; ++i) {
+    Cost* const row = work.finite.data() + i * padded;
+    const auto dear = hn::Set(tag, work.row_level[i] + most);
+    for (std::size_t j = 0; j < padded; j += lanes) {
+      const auto c = hn::Load(tag, row + j);
+      hn::Store(hn::IfThenElse(hn::Lt(c, far), c, hn::Add(hn::Load(tag, level + j), dear)), tag, row + j);
+    }
+  }
+  return true;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace detail
+}  // namespace immiscible
+HWY_AFTER_NAMESPACE();
