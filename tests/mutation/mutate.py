@@ -30,13 +30,15 @@ COMPILE = "g++ -std=c++17 -O1 -w -march=x86-64-v3 -maes -mpclmul -DHWY_COMPILE_O
 
 # The tests that must notice a break, the quickest first.
 LISTS = ["list_solver", "jonker_volgenant", "jonker_volgenant_families", "auction"]
-ROWS = ["row_solver", "jonker_volgenant"]
+ROWS = ["row_solver", "fast_solver", "jonker_volgenant"]
 TESTS = {
     "detail/row_solver.hpp": ROWS,
     "detail/row_solver-inl.hpp": ROWS,
     "detail/row_costs-inl.hpp": ROWS,
     "detail/row_scan-inl.hpp": ["row_scan", *ROWS],
     "detail/fast_solver.hpp": ["fast_solver", "jonker_volgenant", "auction"],
+    "detail/forbidden_pairs.hpp": ["fast_solver"],
+    "detail/forbidden_pairs-inl.hpp": ["fast_solver"],
     "detail/list_solver.hpp": LISTS,
     "detail/list_solver-inl.hpp": LISTS,
     "detail/list_paths-inl.hpp": LISTS,
