@@ -38,7 +38,7 @@ bool require_costs(const char* function, const batch<Cost>& cost) {
   const Cost most = std::is_same<Cost, double>::value
                         ? std::numeric_limits<Cost>::max() / static_cast<Cost>(8 * (cost.columns() + 1))
                         : std::numeric_limits<Cost>::max();
-  const auto fits = [most](Cost c) { return (c >= -most) & ((c <= most) | is_forbidden(c)); };
+  const auto fits = [&](Cost c) { return (c >= -most) & ((c <= most) | is_forbidden(c)); };
   bool any_forbidden = false;
   for (std::size_t i = 0; i < cost.rows(); ++i) {
     const Cost* row = cost.row(i);
