@@ -61,7 +61,7 @@ struct auction_workspace {
 ///                                cost that is NaN or -infinity.
 ///
 /// Cost:        about 5 bids a row on image-noise costs, at most 64, then an exact finish. Memory: O(n + m), at most some 2 KB a
-///              row (for n = m of 20 to 1,024, float or double, the costs in 16 bits).
+///              row (for n = m of 20 to 1,024, float or double, the costs in 16 bits); with +infinity, a copy of the costs too.
 /// Determinism: the same answer every time.
 template <class Costs>
 auto auction(const Costs& cost, const auction_options& options = {});
