@@ -198,6 +198,7 @@ def families(n, seed):
         "one huge row": huge.astype(f),
         "near-equal floats": (1 + 1e-6 * rng.random((n, n))).astype(f),
         "e^(0 to 20)": wide.astype(f),
+        "0 to 9, tenth forbidden": np.where(chance < 0.1, np.inf, rng.integers(0, 10, (n, n))).astype(f),
         "a tenth forbidden": np.where(chance < 0.1, np.inf, alike).astype(f),
         "half forbidden": np.where(chance < 0.5, np.inf, alike).astype(f),
         "all but classes of n / 8": np.where(index[:, None] % 8 == index % 8, alike, np.inf).astype(f),

@@ -10,10 +10,11 @@
 
 #include <catch2/catch.hpp>
 
-#include <cmath>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 namespace fast_solver_tests {
 
@@ -48,8 +49,8 @@ matrix<double> in_classes(std::size_t n, std::size_t classes) {
   return cost;
 }
 
-/// One matching exists, and it is dear: row i may take column i at 10, or i + 1 at 0. With 10 for a forbidden pair the best is to
-/// take i + 1 everywhere, and the last row column 0.
+/// One matching exists, and it is dear: row i may take column i at 10, or i + 1 at 0. If forbidden pairs cost a few times as much, the
+/// best is to take i + 1 everywhere, and the last row column 0.
 matrix<double> one_dear_matching(std::size_t n, std::size_t m) {
   return tests::make_matrix<double>(n, m, [&](std::size_t i, std::size_t j) {
     return j == i ? 10 : j == i + 1 && j < n ? 0 : infinity;
@@ -60,16 +61,37 @@ bool has_simd() { return !tests::simd_targets().empty(); }
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("what stands in for +infinity follows the levels of rows and columns, above all finite costs", "",
-                   float, double) {
+TEST_CASE("sampled rows: in order, and of every class, however classes take turns") {
+  for (const std::size_t n : {20u, 64u, 100u, 512u, 640u, 700u, 1024u, 2000u, 4096u, 8192u}) {
+    for (const std::size_t rows : {8u, 64u, 256u}) {
+      if (rows > n) continue;
+      for (std::size_t classes = 1; classes <= 20; ++classes) {
+        std::vector<bool> met(classes, false);
+        for (std::size_t r = 0; r < rows; ++r) {
+          const std::size_t i = immiscible::detail::sampled_row(r, rows, n);
+          CHECK(i >= r * (n / rows));
+          CHECK(i < (r + 1) * (n / rows));
+          met[i % classes] = true;
+        }
+        INFO("n = " << n << ", " << rows << " rows, " << classes << " classes");
+        const auto count = static_cast<std::size_t>(std::count(met.begin(), met.end(), true));
+        CHECK(3 * count >= std::min(classes, rows));
+        if (classes > 1) CHECK(count > 1);
+        if (rows >= 8 * classes) CHECK(count == classes);
+      }
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE(
+    "what stands in for +infinity: as dear as the dearest finite cost, after the levels of rows and columns", "", float,
+    double) {
   // Rows and columns at levels of their own, up to 40 more here and there, a third forbidden; one row and one column are all so.
   tests::random_source draw(1);
-  const auto level = [](std::size_t i, std::size_t j) {
-    return 100.0 * static_cast<double>(i) - 300.0 * static_cast<double>(j);
-  };
   const auto cost = tests::make_matrix<TestType>(30, 43, [&](std::size_t i, std::size_t j) {
+    const double level = 100.0 * static_cast<double>(i) - 300.0 * static_cast<double>(j);
     const double extra = static_cast<double>(draw.below(40));
-    return draw.below(3) == 0 || i == 7 || j == 9 ? infinity : level(i, j) + extra;
+    return draw.below(3) == 0 || i == 7 || j == 9 ? infinity : level + extra;
   });
   const tests::padded<TestType> apart(cost, 2, 3, tests::not_a_number<TestType>);
   for (const auto target : tests::simd_targets()) {
@@ -79,19 +101,33 @@ TEMPLATE_TEST_CASE("what stands in for +infinity follows the levels of rows and 
     const auto from_apart = immiscible::detail::replace_forbidden(view, work_apart, target);
     REQUIRE(finite.rows() == 30);
     REQUIRE(finite.columns() == 43);
+    double most = -infinity;
+    const auto residual = [&](std::size_t i, std::size_t j) {
+      return static_cast<double>(finite(i, j)) - static_cast<double>(work.row_level[i]) -
+             static_cast<double>(work.column_level[j]);
+    };
     for (std::size_t i = 0; i < 30; ++i) {
+      for (std::size_t j = 0; j < 43; ++j) most = cost(i, j) < infinity ? std::max(most, residual(i, j)) : most;
+    }
+    for (std::size_t i = 0; i < 30; ++i) {
+      double mean = 0, count = 0;
       for (std::size_t j = 0; j < 43; ++j) {
         INFO("row " << i << ", column " << j);
         CHECK(from_apart(i, j) == finite(i, j));
         if (cost(i, j) < infinity) {
           CHECK(finite(i, j) == cost(i, j));
-        } else if (i != 7 && j != 9) {
-          CHECK(finite(i, j) > level(i, j));  // levels differ by thousands
-          CHECK(finite(i, j) < level(i, j) + 1500);
+          mean += residual(i, j);
+          ++count;
         } else {
-          CHECK(std::isfinite(finite(i, j)));
+          CHECK(residual(i, j) == Approx(most).margin(1e-2));
         }
       }
+      if (count > 0) CHECK(mean / count == Approx(0).margin(1e-2));
+    }
+    for (std::size_t j = 1; j < 43; ++j) {  // rows that lack in one column and not in the next move its mean
+      if (j == 9 || j == 10) continue;
+      const double step = static_cast<double>(work.column_level[j]) - static_cast<double>(work.column_level[j - 1]);
+      CHECK(step == Approx(-300).margin(200));
     }
   }
 }
@@ -143,8 +179,8 @@ TEMPLATE_TEST_CASE("the fast solvers find the way around forbidden pairs, and pr
         INFO(n << " x " << m << ", " << percent << " %");
         const auto cost = converted<TestType>(image_like(n, m, percent));
         const auto o = around_forbidden(cost);
-        if (has_simd() && n == m && n < 700) CHECK(o.result == solver_result::optimal);
-        if (o.result == solver_result::unsuited) continue;
+        if (!has_simd() || (n < m && n < 32)) continue;
+        REQUIRE(o.result != solver_result::unsuited);
         CHECK(tests::is_proved(cost, finished(cost, o)));
       }
     }
@@ -153,7 +189,7 @@ TEMPLATE_TEST_CASE("the fast solvers find the way around forbidden pairs, and pr
 
 TEMPLATE_TEST_CASE("answers around forbidden pairs have the total of the simple solver", "", float, double) {
   for (const auto& costs : {image_like(64, 64, 10), image_like(64, 80, 50), in_classes(200, 10), in_classes(120, 40),
-                            one_dear_matching(60, 60), one_dear_matching(60, 75)}) {
+                            one_dear_matching(60, 60), one_dear_matching(60, 75), one_dear_matching(700, 700)}) {
     const auto cost = converted<TestType>(costs);
     const auto answer = immiscible::jonker_volgenant(cost);
     CHECK(tests::is_proved(cost, answer));
@@ -163,17 +199,35 @@ TEMPLATE_TEST_CASE("answers around forbidden pairs have the total of the simple 
 
 TEST_CASE("where the best answer to the stand-ins takes forbidden pairs, those are parted") {
   if (!has_simd()) return;
-  const auto square = one_dear_matching(60, 60), wide = one_dear_matching(60, 75);
-  const auto o = around_forbidden(square);
-  CHECK(o.result == solver_result::prices);
-  for (std::size_t i = 0; i < 60; ++i) {
-    const std::int32_t j = o.state.column_of_row[i];
-    if (j < 0) continue;
-    CHECK(o.state.row_of_column[static_cast<std::size_t>(j)] == static_cast<std::int32_t>(i));
-    CHECK(square(i, static_cast<std::size_t>(j)) < infinity);
+  for (const std::size_t n : {60u, 700u}) {  // on rows in 16 bits, on lists
+    INFO("n = " << n);
+    const auto cost = one_dear_matching(n, n);
+    const auto o = around_forbidden(cost);
+    CHECK(o.result == solver_result::prices);
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::int32_t j = o.state.column_of_row[i];
+      if (j < 0) continue;
+      CHECK(o.state.row_of_column[static_cast<std::size_t>(j)] == static_cast<std::int32_t>(i));
+      CHECK(cost(i, static_cast<std::size_t>(j)) < infinity);
+    }
+    CHECK(tests::is_proved(cost, finished(cost, o)));
   }
-  CHECK(tests::is_proved(square, finished(square, o)));
-  CHECK(around_forbidden(wide).result == solver_result::unsuited);  // a column just freed has not the highest price
+  CHECK(around_forbidden(one_dear_matching(60, 75)).result ==
+        solver_result::unsuited);  // a free column must have the highest price
+}
+
+TEST_CASE("an auction whose answer to the stand-ins takes forbidden pairs keeps its promise") {
+  for (const auto& cost : {one_dear_matching(60, 60), one_dear_matching(60, 75), one_dear_matching(700, 700)}) {
+    const auto n = static_cast<double>(cost.rows);
+    for (const double epsilon : {1e-3, 0.3, 2.0}) {
+      const auto answer = immiscible::auction(cost, immiscible::auction_options{0.1, epsilon});
+      CHECK(tests::total_is_true(cost, answer));
+      CHECK(tests::prices_are_feasible(cost, answer));
+      CHECK(answer.lower_bound <= 10 * n);
+      CHECK(answer.total_cost == 10 * n);  // the only matching
+      if (answer.status == immiscible::status::optimal) CHECK(tests::is_proved(cost, answer));
+    }
+  }
 }
 
 TEST_CASE("where no matching exists that is the answer, whatever stands in") {
@@ -196,6 +250,9 @@ TEST_CASE("an auction around forbidden pairs keeps its promise in deviations of 
     immiscible::detail::shortest_paths_state<double> state;
     const immiscible::batch<double> view = cost.view();
     const double epsilon = immiscible::detail::start_auction(view, {0.1, 0}, state);
+    const auto all_allowed = tests::rows_alike(cost.rows, cost.rows, cost.rows == 200 ? 200 : 2 * cost.rows);
+    const immiscible::batch<double> all = all_allowed.view();
+    CHECK(epsilon == Approx(immiscible::detail::start_auction(all, {0.1, 0}, state)).epsilon(0.1));
     const auto answer = immiscible::auction(cost);
     CHECK(answer.status == immiscible::status::feasible);
     CHECK(tests::total_is_true(cost, answer));
@@ -216,6 +273,16 @@ TEST_CASE("the working memory of one problem with forbidden pairs is no part of 
     const auto cost = converted<float>(costs);
     jonker_volgenant(immiscible::batch<float>(cost.view()), answer, workspace);
     CHECK(tests::are_identical(answer, immiscible::jonker_volgenant(cost)));
+  }
+}
+
+TEST_CASE("nor that of an auction") {
+  immiscible::auction_workspace<double> workspace;
+  immiscible::assignment answer;
+  for (const auto& cost : {image_like(90, 90, 20), image_like(19, 30, 20), tests::rows_alike(90, 90, 1),
+                           image_like(40, 55, 50), one_dear_matching(60, 60), image_like(90, 90, 20)}) {
+    immiscible::auction(immiscible::batch<double>(cost.view()), {0.1, 0}, answer, workspace);
+    CHECK(tests::are_identical(answer, immiscible::auction(cost)));
   }
 }
 

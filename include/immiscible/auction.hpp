@@ -161,7 +161,7 @@ void finish_exactly(const batch<Cost>& cost, const shortest_paths_state<double>&
       state.noise_price[j] = price_at_most<price_of<Cost>>(reached.noise_price[j]);
     }
   }
-  finish(cost, state, out);
+  finish_and_write(cost, state, out);
 }
 
 /// The answer of an auction: its pairs and prices, and the lower bound sum u + sum v. Row prices are already in `out`.
@@ -192,7 +192,9 @@ double start_auction(const batch<Cost>& cost, const auction_options& options, sh
   return std::min(wanted, 1000 * deviation);  // less is only nearer, and cannot overflow
 }
 
-/// The auction on dense rows, from `start_auction`: for n < m, for small problems, and where the fast solvers do not serve.
+/// The auction on dense rows: for n < m, for small problems, and where the fast solvers do not serve.
+///
+/// @param epsilon  of `start_auction`, whose prices are in `workspace.dense`
 template <class Cost>
 void dense_auction(const batch<Cost>& cost, double epsilon, basic_assignment<price_of<Cost>>& out,
                    auction_workspace<Cost>& workspace) {
@@ -232,7 +234,7 @@ void auction(const batch<Cost>& cost, const auction_options& options, basic_assi
   switch (reached) {
     case detail::solver_result::optimal:
     case detail::solver_result::prices:
-      detail::finish(cost, state, out);
+      detail::finish_and_write(cost, state, out);
       return;
     case detail::solver_result::within_epsilon:
       out.image_price.resize(cost.rows());

@@ -45,7 +45,7 @@ struct jonker_volgenant_workspace {
 ///                                so large that their sum overflows.
 ///
 /// Exactness:   integer costs by exact arithmetic; float and double costs with prices in double, whose rounding is relative
-///              2^-48 of the largest cost.
+///              2^-48 of the largest cost (2^-44 where pairs are forbidden).
 /// Cost:        O(n^2 m) at worst; on image-noise costs about one pass over the matrix. Extra memory: O(n + m), at most some 2 KB
 ///              a row (for n = m of 20 to 640, float or double, the costs in 16 bits); with +infinity, a copy of the costs too.
 /// Determinism: the same answer every time. Among several optima the choice is fixed by the order of rows and columns;
@@ -76,7 +76,7 @@ void jonker_volgenant(const batch<Cost>& cost, basic_assignment<price_of<Cost>>&
     if (fast && forbids) reached = detail::solve_fast_around_forbidden(cost, state, workspace.fast);
   }
   if (reached == detail::solver_result::unsuited) detail::start_from_column_minima(cost, state);
-  detail::finish(cost, state, out);
+  detail::finish_and_write(cost, state, out);
 }
 
 template <class Costs>

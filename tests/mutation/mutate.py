@@ -47,9 +47,10 @@ TESTS = {
     "detail/fixed_costs-inl.hpp": LISTS,
     "detail/int_block-inl.hpp": ["int_block", *LISTS],
     "detail/shortest_paths.hpp": ["shortest_paths", "jonker_volgenant", "jonker_volgenant_families", "list_solver"],
-    "detail/answers.hpp": ["jonker_volgenant", "assignment", "bad_input", "greedy"],
-    "jonker_volgenant.hpp": ["jonker_volgenant", "jonker_volgenant_families", "bad_input"],
-    "auction.hpp": ["auction", "bad_input"],
+    "detail/sampled_row.hpp": ["fast_solver", *ROWS],
+    "detail/answers.hpp": ["jonker_volgenant", "assignment", "bad_input", "greedy", "fast_solver"],
+    "jonker_volgenant.hpp": ["jonker_volgenant", "jonker_volgenant_families", "bad_input", "fast_solver"],
+    "auction.hpp": ["auction", "bad_input", "fast_solver"],
     "assignment.hpp": ["assignment", "auction"],
     "greedy.hpp": ["greedy", "bad_input"],
 }

@@ -120,6 +120,7 @@ bool all_solvers_agree(const matrix<Cost>& cost) {
   const auto near = immiscible::auction(cost);
   const double slack = 1e-11 * static_cast<double>(cost.rows) * largest_cost(cost);
   if (!total_is_true(cost, near) || !prices_are_feasible(cost, near, tolerance)) return false;
+  if (near.status == immiscible::status::optimal && !is_proved(cost, near, tolerance)) return false;
   if (near.lower_bound > fast.total_cost + slack) return broken("the auction's lower bound is above the optimum");
   if (near.total_cost < fast.total_cost - slack) return broken("the auction is cheaper than the optimum");
   return are_identical(fast, immiscible::jonker_volgenant(cost)) || broken("another answer the second time");

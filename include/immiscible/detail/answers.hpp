@@ -89,7 +89,7 @@ void write_infeasible(std::size_t n, basic_assignment<Price>& out) {
 ///
 /// @param s  prices and a partial matching as `assign_free_rows` needs them; changed
 template <class Cost, class Price>
-void finish(const batch<Cost>& cost, shortest_paths_state<Price>& s, basic_assignment<Price>& out) {
+void finish_and_write(const batch<Cost>& cost, shortest_paths_state<Price>& s, basic_assignment<Price>& out) {
   assign_tight_pairs(cost, s);
   if (assign_free_rows(cost, s)) {
     write_optimal(cost, s, out);

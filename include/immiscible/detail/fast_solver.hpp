@@ -6,6 +6,7 @@
 #include <immiscible/detail/forbidden_pairs.hpp>
 #include <immiscible/detail/list_solver.hpp>
 #include <immiscible/detail/row_solver.hpp>
+#include <immiscible/detail/shortest_paths.hpp>
 #include <immiscible/detail/solver_result.hpp>
 
 #include <cstddef>
@@ -36,7 +37,7 @@ bool part_forbidden_pairs(const batch<Cost>& cost, shortest_paths_state<Price>& 
 
 inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
-/// For finite costs.
+/// Solves finite costs; others are unsuited.
 ///
 /// @return  never out_of_range; unsuited: nothing is written, and the dense solver does all
 template <class Cost>
@@ -48,19 +49,21 @@ solver_result solve_fast(const batch<Cost>& cost, shortest_paths_state<price_of<
 
 /// For costs some of which are +infinity (`require_costs` says so), the others finite.
 ///
-/// @return  never out_of_range; prices: beside them, pairs that are tight by them may be written; unsuited: the dense solver does
-///          all
+/// @return  never out_of_range; prices: pairs that are tight by them may be written too; unsuited: `out` may hold anything, and the
+///          dense solver does all
 template <class Cost>
 solver_result solve_fast_around_forbidden(const batch<Cost>& cost, shortest_paths_state<price_of<Cost>>& out,
                                           fast_workspace<Cost>& work, const solver_wishes& wishes = {}) {
-  if (cost.rows() < row_solver_min_rows) return solver_result::unsuited;
+  const bool is_square = cost.rows() == cost.columns();
+  const std::size_t least_rows = is_square ? row_solver_min_rows : list_solver_min_rows;
+  if (cost.rows() < least_rows || (!is_square && !wishes.exactly())) return solver_result::unsuited;
   const batch<Cost> finite = replace_forbidden(cost, work.forbidden);
   if (finite.empty()) return solver_result::unsuited;
   const solver_result result = solve_fast(finite, out, work, wishes);
   if (result == solver_result::unsuited || !part_forbidden_pairs(cost, out)) return result;
   // Where n < m a column that is free must have the highest price, and a column that just became free has not.
-  const bool can_go_on = result == solver_result::optimal && cost.rows() == cost.columns();
-  return can_go_on ? solver_result::prices : solver_result::unsuited;
+  // And a matching within epsilon is not tight.
+  return is_square && result == solver_result::optimal ? solver_result::prices : solver_result::unsuited;
 }
 
 }  // namespace IMMISCIBLE_SIMD_NAMESPACE

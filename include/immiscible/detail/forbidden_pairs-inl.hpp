@@ -5,15 +5,15 @@ namespace immiscible {
 namespace detail {
 namespace HWY_NAMESPACE {
 
-/// The finite costs of a row, each less `level` of its column.
+/// What the finite costs of a row are like, each less the level of its column.
 template <class Cost>
-struct finite_costs {
+struct row_summary {
   Cost mean, most;
-  bool any;
+  bool any;  // finite cost
 };
 
 template <class Cost>
-static HWY_INLINE finite_costs<Cost> finite_costs_of(const Cost* row, const Cost* level, std::size_t padded) {
+static HWY_INLINE row_summary<Cost> summary_of(const Cost* row, const Cost* level, std::size_t padded) {
   namespace hn = hwy::HWY_NAMESPACE;
   const hn::CappedTag<Cost, 16> tag;
   const auto far = hn::Set(tag, std::numeric_limits<Cost>::infinity()), one = hn::Set(tag, Cost(1));
@@ -31,7 +31,7 @@ static HWY_INLINE finite_costs<Cost> finite_costs_of(const Cost* row, const Cost
           count > 0};
 }
 
-/// @return  false: no cost is finite
+/// @return  false: no cost is finite, or their sums overflow (what is no number is never the most)
 template <class Cost>
 static bool write_stand_ins_simd(const batch<Cost>& cost, forbidden_workspace<Cost>& work) {
   namespace hn = hwy::HWY_NAMESPACE;
@@ -51,7 +51,7 @@ static bool write_stand_ins_simd(const batch<Cost>& cost, forbidden_workspace<Co
     Cost* const row = work.finite.data() + i * padded;
     std::copy_n(cost.row(i), m, row);
     std::fill(row + m, row + padded, infinity);
-    const auto mean = hn::Set(tag, finite_costs_of(row, work.no_level.data(), padded).mean);
+    const auto mean = hn::Set(tag, summary_of(row, work.no_level.data(), padded).mean);
     for (std::size_t j = 0; j < padded; j += lanes) {
       const auto c = hn::Load(tag, row + j);
       const auto is_finite = hn::Lt(c, far);
@@ -65,7 +65,7 @@ static bool write_stand_ins_simd(const batch<Cost>& cost, forbidden_workspace<Co
   // Levels of rows.
   Cost most = lowest;  // t
   for (std::size_t i = 0; i < n; ++i) {
-    const auto above = finite_costs_of(work.finite.data() + i * padded, level, padded);
+    const auto above = summary_of(work.finite.data() + i * padded, level, padded);
     work.row_level[i] = above.mean;
     if (above.any) most = std::max(most, above.most - above.mean);
   }

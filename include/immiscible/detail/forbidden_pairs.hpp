@@ -21,7 +21,7 @@
 namespace immiscible {
 namespace detail {
 
-/// Working memory of `replace_forbidden`; keeps its capacity from one problem to the next.
+/// Working memory of `replace_forbidden`: as much as the costs, kept from one such problem to the next.
 template <class Cost>
 struct forbidden_workspace {
   aligned_vector<Cost> finite;                                // c' [n, m], rows padded to a multiple of 16
@@ -49,7 +49,7 @@ inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 /// c' of costs that are finite or +infinity, in `work`.
 ///
-/// @return  an empty view where it would be of no use: no cost is finite, or no SIMD version was compiled
+/// @return  an empty view where it would be of no use: no cost is finite, their sums overflow, or no SIMD version was compiled
 template <class Cost>
 batch<Cost> replace_forbidden(const batch<Cost>& cost, forbidden_workspace<Cost>& work,
                               simd_target target = best_target()) {

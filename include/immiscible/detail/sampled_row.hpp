@@ -1,16 +1,22 @@
-// Which rows of costs the solvers look at to know what all are like.
+// Which rows of costs stand for all, where a solver needs to know what they are like.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace immiscible {
 namespace detail {
 
-/// The r-th of `rows` sampled rows of n >= rows: evenly spread, but with no period, for in some data every tenth image is of the same
-/// class.
+/// The r-th of `rows` sampled rows of n >= rows: one from each of `rows` equal parts, not always at the same place in it, for in some
+/// data every tenth image is of the same class.
+///
+/// Reference: the place is SplitMix64's (Steele, Lea and Flood, OOPSLA 2014) r-th number, modulo the part's length.
 inline std::size_t sampled_row(std::size_t r, std::size_t rows, std::size_t n) {
-  const std::size_t step = n / rows;
-  return r * step + r % step;
+  const std::size_t length = n / rows;
+  std::uint64_t x = (static_cast<std::uint64_t>(r) + 1) * 0x9e3779b97f4a7c15;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return r * length + static_cast<std::size_t>((x ^ (x >> 31)) % length);
 }
 
 }  // namespace detail

@@ -10,7 +10,7 @@ namespace detail {
 enum class solver_result {
   optimal,         ///< matching and prices are written, and prove each other
   within_epsilon,  ///< matching, prices and row_bound are written: a matching within the epsilon that was asked for
-  prices,          ///< only prices are written: the dense solver goes on from them
+  prices,          ///< prices are written, and perhaps some pairs that are tight: the dense solver goes on from them
   unsuited,        ///< nothing is written
   out_of_range     ///< nothing is written: the scale, chosen from sampled rows, does not suit another row
 };
