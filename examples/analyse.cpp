@@ -58,10 +58,13 @@ struct finding {
 std::vector<Tensor> predicted_pictures(const saved_model& model, const Tensor& start, int steps) {
   const std::vector<noise_level> levels = model.levels(steps);
   std::vector<std::vector<Tensor>> parts(static_cast<std::size_t>(steps));
-  for (const Tensor& noise : start.split(sampled_at_once)) {
+  for (std::int64_t first = 0; first < start.size(0); first += sampled_at_once) {
+    const Tensor noise = start.narrow(0, first, std::min(sampled_at_once, start.size(0) - first));
     std::size_t step = 0;
-    follow_levels(levels.front().noise * noise, levels, model.predict,
-                  [&](const Tensor& images) { parts[step++].push_back(model.pictures(images)); });
+    follow_levels(
+        levels.front().noise * noise, levels,
+        [&](const Tensor& x, const noise_level& level) { return model.predict(x, level, first); },
+        [&](const Tensor& images) { parts[step++].push_back(model.pictures(images)); });
   }
   std::vector<Tensor> all;
   for (const std::vector<Tensor>& part : parts) all.push_back(torch::cat(part));
@@ -83,7 +86,8 @@ finding look_into(saved_model model, const image_studio& s, const analyse_option
     f.seen.push_back(pictures.narrow(0, 0, shown_side * shown_side).clone());
   }
   const Tensor& final = predicted.back();
-  const double unrelated = difference(final, final.roll(1, 0));
+  at::Generator generator = generator_of(5);  // neighbours may be of one class
+  const double unrelated = difference(final, final.index_select(0, torch::randperm(final.size(0), generator)));
   const Tensor mean = final.mean(0, true);
   const double error = difference(predicted.front(), final) / difference(final, mean.expand_as(final));
   f.known_at_noise = 1 - error * error;

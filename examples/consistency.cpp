@@ -100,6 +100,7 @@ void compare(trainer_options options, const consistency_settings& settings) {
   const auto one_core_each = [] { at::set_num_threads(1); };
   one_core_each();
   const image_studio s(options);
+  options.settings["pictures"] = s.checksum();
   s.introduce(std::cout);
   std::vector<run> runs = run_all(options, one_core_each, [&](const job& j) { return train(j, s, settings); });
   report_images(options, s, {"Frechet distance", /*higher is better*/ false, 1, "consistency"}, std::move(runs),
@@ -120,7 +121,7 @@ int main(int argc, char** argv) {
       argv, options, [&] { compare(options, settings); },
       [&](CLI::App& app) {
         app.add_option("--sigma-max", settings.greatest_sigma, "the noise that sampling starts from")
-            ->check(CLI::Range(1.0, 1000.0))
+            ->check(CLI::Range(2.0, 1000.0))
             ->capture_default_str();
         app.add_option("--levels", settings.last_levels,
                        "pairs of neighbouring noise levels at the end of the training")

@@ -63,6 +63,7 @@ void compare(trainer_options options, const ddim_settings& settings) {
   const auto one_core_each = [] { at::set_num_threads(1); };
   one_core_each();
   const image_studio s(options);
+  options.settings["pictures"] = s.checksum();
   s.introduce(std::cout);
   std::vector<run> runs = run_all(options, one_core_each, [&](const job& j) { return train(j, s, settings); });
   report_images(options, s, {"Frechet distance", /*higher is better*/ false, 1, "DDIM"}, std::move(runs),

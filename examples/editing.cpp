@@ -129,7 +129,7 @@ run judge_saved(const job& j, const edit_task& task, Network& network, const std
   const std::string file = model_file(j, folder);
   const nlohmann::json text = checkpoint::read(file).description;
   check_made_with("--models", file, text, "flow_matching", j.options.settings,
-                  {"--data", "--data-dir", "--size", "--image-scale", "--smoke"});
+                  {"--data", "--data-dir", "--size", "--image-scale", "--smoke", "pictures"});
   if (text.at("step") != j.options.steps) {
     throw std::runtime_error("--models: needs models after the same number of steps, got " +
                              std::to_string(j.options.steps) + " and others in " + file);
@@ -179,6 +179,7 @@ void compare(trainer_options options, const std::string& models) {
   const auto one_core_each = [] { at::set_num_threads(1); };
   one_core_each();
   const image_studio s(options);
+  options.settings["pictures"] = s.checksum();
   s.introduce(std::cout);
   const edit_task task(s);
   const comparison result(options, {"Frechet distance of in-painted pictures", /*higher is better*/ false, 2, "Euler"},

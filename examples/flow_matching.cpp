@@ -40,6 +40,7 @@ void compare(trainer_options options) {
   const auto one_core_each = [] { at::set_num_threads(1); };
   one_core_each();
   const image_studio s(options);
+  options.settings["pictures"] = s.checksum();
   s.introduce(std::cout);
   std::vector<run> runs = run_all(options, one_core_each, [&](const job& j) {
     return with_flow_network(options, s, j.key(), [&](auto network) { return train(j, s, network); });

@@ -42,18 +42,17 @@ struct own_options {
 struct latent_task {
   labelled_latents train;  // scaled
   latent_scale scale;
-  std::int64_t classes = 0;                 // that the network can be told; 0: none
-  std::vector<std::int64_t> sampled = {0};  // labels of the samples that are judged, in turns of six
+  std::int64_t classes = 0;  // that the network can be told; 0: none
+  Tensor told;               // (judged) int64: the labels that it is told for the samples that are judged
 };
 
 /// Latents (B, c, h, w) as the autoencoder knows them, from start noise.
 Tensor generate(latent_unet& network, const latent_task& task, double guidance, double sample_scale,
                 const Tensor& start, int euler_steps) {
-  const Tensor labels = labels_in_turns(task.sampled, start.size(0));
   std::vector<Tensor> parts;
   for (std::int64_t first = 0; first < start.size(0); first += sampled_at_once) {
     const std::int64_t count = std::min(sampled_at_once, start.size(0) - first);
-    const Tensor told = labels.narrow(0, first, count);
+    const Tensor told = task.told.narrow(0, first, count);
     const auto velocity = [&](const Tensor& x, const Tensor& t) {
       return guided_velocity(network, task.classes > 0 ? guidance : 1, x, t, told);
     };
@@ -114,8 +113,7 @@ struct picture_judge {
     judge_generator(training, options, s, pictures, [&]() -> std::vector<named_value> {
       if (task.classes == 0) return {};
       const Tensor seen = s.judge->forward(pictures(s.start, options.sampler_steps.front())).argmax(1);
-      const Tensor meant =
-          (labels_in_turns(task.sampled, s.start.size(0)) + task.classes - shift_classes) % task.classes;
+      const Tensor meant = (task.told + task.classes - shift_classes) % task.classes;
       return {{"class as told", seen.eq(meant).to(torch::kDouble).mean().item<double>()}};
     });
   }
@@ -162,12 +160,17 @@ void check_classes(const std::vector<int>& some, std::int64_t classes) {
 }
 
 /// Chooses classes and labels as the options say.
-void choose_classes(latent_task& task, const trainer_options& options, const own_options& own, std::int64_t classes) {
+///
+/// @param real_labels  of what the samples are compared with.
+/// @param judged       how many samples are.
+void choose_classes(latent_task& task, const trainer_options& options, const own_options& own, std::int64_t classes,
+                    const Tensor& real_labels, std::int64_t judged) {
   if (!own.classes.empty()) task.train = of_classes(task.train, own.classes);
   if (task.train.labels.numel() == 0) throw std::invalid_argument("--classes: needs classes of the data, got others");
+  task.told = torch::zeros({judged}, torch::kLong);
   if (!options.has_classes) return;
   task.classes = classes;
-  task.sampled = sampled_labels(classes, classes_in(task.train.labels), own.shift_classes);
+  task.told = (sample_labels(real_labels, judged) + own.shift_classes) % classes;
   task.train.labels = (task.train.labels + own.shift_classes) % classes;
 }
 
@@ -183,10 +186,12 @@ std::shared_ptr<autoencoder> choose_autoencoder(const image_studio& s, const tra
   return autoencoder_for(s, options);
 }
 
-void compare_on_pictures(const trainer_options& options, const own_options& own) {
+void compare_on_pictures(trainer_options options, const own_options& own) {
   image_studio s(options);
+  options.settings["pictures"] = s.checksum();
   const auto classes = static_cast<std::int64_t>(s.source.classes.size());
   check_classes(own.classes, classes);
+  s.judge_classes(own.classes);
   s.introduce(std::cout);
   const auto coder = choose_autoencoder(s, options, own);
   std::cout << "Autoencoder: mean squared error " << fixed(autoencoder_error(*coder, s), 3)
@@ -197,8 +202,7 @@ void compare_on_pictures(const trainer_options& options, const own_options& own)
   latent_task task;
   task.scale = latent_scale(latents);
   task.train = {task.scale.scaled(latents), s.source.train.labels};
-  choose_classes(task, options, own, classes);
-  s.judge_classes(own.classes);
+  choose_classes(task, options, own, classes, s.source.test.labels, s.start.size(0));
   s.start = start_noise({s.start.size(0), latents.size(1), latents.size(2), latents.size(3)});
   const picture_judge judge{s, *coder, task, own.shift_classes};
   std::vector<run> runs = run_all(
@@ -208,8 +212,9 @@ void compare_on_pictures(const trainer_options& options, const own_options& own)
 }
 
 /// Every tenth latent is held out.
-void compare_on_latents(const trainer_options& options, const own_options& own) {
+void compare_on_latents(trainer_options options, const own_options& own) {
   const labelled_latents data = read_latents(own.latents, own.labels);
+  options.settings["latents"] = checksum_of({data.latents, data.labels});
   const std::int64_t classes = data.labels.max().item<std::int64_t>() + 1;
   check_classes(own.classes, classes);
   const Tensor tenth = torch::arange(data.latents.size(0)) % 10 == 9;
@@ -217,7 +222,6 @@ void compare_on_latents(const trainer_options& options, const own_options& own) 
   task.train = rows_of(data, tenth.logical_not());
   task.scale = latent_scale(task.train.latents);
   task.train.latents = task.scale.scaled(task.train.latents);
-  choose_classes(task, options, own, classes);
   labelled_latents test = rows_of(data, tenth);
   if (!own.classes.empty()) test = of_classes(test, own.classes);
   at::Generator generator = generator_of(4);
@@ -229,6 +233,7 @@ void compare_on_latents(const trainer_options& options, const own_options& own) 
   }
   std::vector<std::int64_t> shape = test.latents.sizes().vec();
   shape[0] = options.smoke ? 200 : options.judged;
+  choose_classes(task, options, own, classes, test.labels, shape[0]);
   const latent_judge judge{test.latents.flatten(1), start_noise(shape)};
   std::cout << task.train.latents.size(0) << " latents of " << judge.real.size(1) << " values, judged by the "
             << judge.quality_is().name << " between " << shape[0] << " samples and " << judge.real.size(0)

@@ -175,7 +175,8 @@ double success_rate(const Tensor& paths, const examination& exam) {
 // ------------------------------------------------------------------------------------------------------------ Training
 
 run train(const job& j, const demonstrations& data, const examination& exam) {
-  training<residual_mlp> training(j, make_network<residual_mlp>(j.key(), path_size, 4, 128, 3), {3e-3, 0.99, 0.8});
+  training<residual_mlp> training(j, make_network<residual_mlp>(j.key(), path_size, 4, 128, 3),
+                                  {3e-3, 0.99, 0.8 * flow_power(j)});
   matched_samples batches(j, data.paths, data.conditions, training.step());  // all that differs between the runs
   const auto plan_for = [&](const examination& tasks, int euler_steps) {
     return plan(training.average(), data, tasks, j.sample_scale(), euler_steps);

@@ -186,18 +186,21 @@ void judge(training<residual_mlp>& training, const job& j, const std::function<e
 
 run train(const job& j, const demonstrations& data, const std::vector<world>& starts) {
   training<residual_mlp> training(j, make_network<residual_mlp>(j.key(), plan_size, view_size, 384, 4),
-                                  {learning_rate, 0.995, smoke_loss});
+                                  {learning_rate, 0.995, smoke_loss * flow_power(j)});
   matched_samples batches(j, data.plans, data.views, training.step());
   const auto push = [&](int euler_steps) {
     return push_from(starts, training.average(), data, j.sample_scale(), euler_steps);
   };
 
   while (training.begin_step()) {
-    matched_batch batch = training.wait_for([&] { return batches.next(); });  // all that differs between the runs
-    const Tensor &plans = batch.samples, &views = batch.conditions;           // (B, 24), (B, 16)
-    if (j.is_paired_by_conditions(training.step() + 1)) {
-      batch.noise = exchanged_between_like_views(batch.noise, plans, views);
-    }
+    const matched_batch batch = training.wait_for([&] {  // all that differs between the runs
+      matched_batch next = batches.next();
+      if (j.is_paired_by_conditions(training.step() + 1)) {
+        next.noise = exchanged_between_like_views(next.noise, next.samples, next.conditions);
+      }
+      return next;
+    });
+    const Tensor &plans = batch.samples, &views = batch.conditions;  // (B, 24), (B, 16)
     const Tensor t = draw_times(plans.size(0), training.random());
     const Tensor velocity = training.network().forward(point_on_line(batch.noise, plans, t), t, views);
     const double part_left = 1 - static_cast<double>(training.step()) / j.options.steps;

@@ -214,6 +214,25 @@ TEST_CASE("rows of an Eigen matrix and rows apart in memory move, and nothing be
   CHECK(apart.memory == std::vector<float>{-5, 2, 2, -5, -5, 0, 0, -5, -5, 1, 1});
 }
 
+TEST_CASE("a block of an Eigen matrix is permuted in place, and a proof is checked on Eigen's costs") {
+  Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> owner(3, 2);
+  owner << 0, 1, 10, 11, 20, 21;
+  permute_rows(owner.topRows(2), {1, 0});
+  CHECK(owner(0, 1) == 11);
+  CHECK(owner(1, 0) == 0);
+  CHECK(owner(2, 0) == 20);
+
+  Eigen::Matrix<float, 2, 2, Eigen::RowMajor> cost;
+  cost << 1, 5, 5, 1;
+  immiscible::assignment answer;
+  answer.noise_of_image = {0, 1};
+  answer.image_price = {1, 1};
+  answer.noise_price = {0, 0};
+  CHECK(is_optimal(cost, answer));
+  cost(0, 1) = 0;
+  CHECK_FALSE(is_optimal(cost, answer));
+}
+
 TEST_CASE("what is no permutation is refused, and no row has moved") {
   for (const std::vector<std::int32_t>& source :
        std::vector<std::vector<std::int32_t>>{{0, 1}, {0, 1, 2, 3}, {}, {0, 0, 1}, {0, 1, 3}, {0, 1, -1}, {1, 2, 2}}) {

@@ -169,13 +169,14 @@ TEST_CASE("bids: every row ends with a column within epsilon of its best, or the
     const auto cost = tests::many_values(15, 15 + 5 * (seed % 2), seed);
     const immiscible::batch<double> view = cost.view();
     immiscible::detail::shortest_paths_state<double> s;
+    std::vector<std::int32_t> waiting;
     immiscible::detail::start_from_nothing(cost.rows, cost.columns, s);
     s.row_of_column[4] = 2;  // one pair is there already
     s.column_of_row[2] = 4;
     s.noise_price[4] = -1e6;
-    CHECK_FALSE(immiscible::detail::bid_until_assigned(view, 3.0, 13, s));  // 14 rows wait
+    CHECK_FALSE(immiscible::detail::bid_until_assigned(view, 3.0, 13, s, waiting));  // 14 rows wait
     immiscible::detail::start_from_nothing(cost.rows, cost.columns, s);
-    REQUIRE(immiscible::detail::bid_until_assigned(view, 3.0, 64 * 15, s));
+    REQUIRE(immiscible::detail::bid_until_assigned(view, 3.0, 64 * 15, s, waiting));
     CHECK(tests::is_matching(s.column_of_row, cost.rows, cost.columns));
     for (std::size_t i = 0; i < cost.rows; ++i) {
       const auto own = static_cast<std::size_t>(s.column_of_row[i]);
@@ -218,6 +219,37 @@ TEST_CASE("a price war that no bid ends is finished exactly") {
     for (std::size_t j = 20; j < 60; ++j) cost(i, j) = infinity;
   }
   CHECK(tests::is_infeasible(60, auction(cost)));
+}
+
+TEST_CASE("costs near the end of what a double holds still have an answer that keeps its promise") {
+  for (const double magnitude : {1e100, 1e153, 1e160, 1e300}) {
+    for (const std::size_t n : {5u, 10u, 40u, 80u}) {
+      for (const std::size_t m : {n, n + 7}) {
+        tests::random_source draw(n);
+        const auto cost = tests::make_matrix<double>(n, m, [&](auto, auto) { return magnitude * draw.bell(); });
+        const auto exact = immiscible::jonker_volgenant(cost);
+        for (const double epsilon : {0.0, 1e-3 * magnitude, 1.7e308}) {
+          INFO(n << " x " << m << ", magnitude " << magnitude << ", epsilon " << epsilon);
+          const auto answer = auction(cost, auction_options{0.1, epsilon});
+          REQUIRE(tests::is_matching(answer.noise_of_image, n, m));
+          CHECK(answer.status != status::infeasible);
+          CHECK(answer.total_cost >= exact.total_cost - 1e-12 * magnitude * static_cast<double>(n));
+          CHECK(answer.lower_bound <= answer.total_cost);
+          if (answer.status == status::optimal) CHECK(tests::is_proved(cost, answer));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("an epsilon near the end of what a double holds is no reason to find no matching") {
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    tests::random_source draw(seed);
+    const auto cost = tests::make_matrix<double>(6, 6, [&](std::size_t i, std::size_t j) {
+      return i != j && draw.uniform() < 0.3 ? std::numeric_limits<double>::infinity() : 1e306 * draw.uniform();
+    });
+    CHECK(auction(cost, auction_options{0.1, 1.5e308}).status != status::infeasible);
+  }
 }
 
 TEST_CASE("rectangular price wars start the exact finish afresh") {

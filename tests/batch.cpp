@@ -81,6 +81,16 @@ TEST_CASE("Eigen matrices, maps, blocks and single rows are viewed without a cop
   CHECK(matrix(0, 0) == -1);
 }
 
+TEST_CASE("a map of const elements is viewed as such, whether the map itself is const or not") {
+  const row_major matrix = counted(3, 4);
+  Eigen::Map<const row_major> map(matrix.data(), 3, 4);
+  const auto view = as_batch(map);
+  CHECK(std::is_same<decltype(view), const immiscible::batch<float>>::value);
+  CHECK(view.data() == matrix.data());
+  Eigen::Ref<const row_major> reference(matrix);
+  CHECK(as_batch(reference).data() == matrix.data());
+}
+
 TEST_CASE("views may be empty in either direction, without data") {
   CHECK(matrix_view<float>().empty());
   CHECK_NOTHROW(matrix_view<float>(nullptr, 0, 5));

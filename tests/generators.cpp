@@ -219,7 +219,6 @@ TEST_CASE("a user's latents are read with their labels, and refused where they m
   CHECK(read_latents(file, labels).labels.eq(7).all().item<bool>());
   CHECK(of_classes(read_latents(file, labels), {7}).latents.size(0) == 20);
   CHECK(of_classes(read_latents(file, labels), {6}).latents.size(0) == 0);
-  CHECK(classes_in(torch::tensor({3, 1, 3, 7}, torch::kLong)) == std::vector<int>{1, 3, 7});
 
   npy::save(labels, {19}, std::vector<std::int32_t>(19, 7));
   CHECK_THROWS_WITH(read_latents(file, labels), Contains("needs 20 whole numbers in " + labels));
@@ -236,11 +235,16 @@ TEST_CASE("a user's latents are read with their labels, and refused where they m
   CHECK_THROWS_WITH(read_latents(folder.file("none.npy"), ""), Contains("no such file"));
 }
 
-TEST_CASE("labels are sampled in turns, of the classes that are wanted, where they stand after a shift") {
-  CHECK(sampled_labels(4, {}, 0) == std::vector<std::int64_t>{0, 1, 2, 3});
-  CHECK(sampled_labels(4, {1, 3}, 1) == std::vector<std::int64_t>{2, 0});
-  const at::Tensor turns = labels_in_turns({2, 0}, 4 * shown_side);
-  CHECK(turns.view({4, shown_side}).eq(torch::tensor({{2}, {0}, {2}, {0}})).all().item<bool>());
+TEST_CASE("samples have each label as often as the real pictures, six in a row alike; equal ones take turns") {
+  const at::Tensor equal = torch::tensor({3, 0, 1, 1, 0, 3}, torch::kLong);
+  const at::Tensor turns = sample_labels(equal, 4 * shown_side);
+  CHECK(turns.view({4, shown_side}).eq(torch::tensor({{0}, {1}, {3}, {0}})).all().item<bool>());
+
+  const at::Tensor unequal = torch::tensor({2, 2, 2, 2, 2, 2, 2, 5, 5, 0}, torch::kLong);
+  const at::Tensor labels = sample_labels(unequal, 100 * shown_side + 1);  // the last row is begun
+  const at::Tensor whole_rows = labels.narrow(0, 0, 100 * shown_side);
+  CHECK(whole_rows.bincount().equal(torch::tensor({10, 0, 70, 0, 0, 20}, torch::kLong) * shown_side));
+  CHECK(labels.narrow(0, 0, 7).equal(sample_labels(unequal, 7)));  // what comes later changes nothing
   CHECK(class_list("5,7") == std::vector<int>{5, 7});
   CHECK(class_list("").empty());
 }

@@ -91,6 +91,10 @@ TEST_CASE("scaling: what is refused, and nothing is changed then") {
     CHECK_THROWS_WITH(immiscible::log_snr_shift(bad), Contains("finite factor above 0"));
     CHECK_THROWS_WITH(immiscible::shifted_time(0.5, bad), Contains("finite factor above 0"));
   }
+  for (const double bad : {1e-60, 1e60}) {  // 0 and infinity in float
+    CHECK_THROWS_WITH(scale_images(x, {bad}), Contains("finite factor above 0 in the samples' type, got 1e"));
+    CHECK_THROWS_WITH(unscale_images(x, {2, bad}, false), Contains("finite range above 0"));
+  }
   CHECK(x(0, 0) == 3);
   CHECK_THROWS_WITH(immiscible::shifted_alpha_bar(1.5, 2), Contains("alpha_bar from 0 to 1, got 1.5"));
   CHECK_THROWS_WITH(immiscible::scaled_magnitude(-0.1, 2), Contains("alpha_bar from 0 to 1"));

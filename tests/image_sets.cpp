@@ -1,8 +1,10 @@
 // The images that trainers read: the user's own in CIFAR-10's files or as a folder, and those of Debian's packages.
 #include "../examples/common/image_sets.hpp"
+#include "../examples/common/fashion_mnist.hpp"
 
 #include "support/picture_files.hpp"
 
+#include <zlib.h>
 #include <catch2/catch.hpp>
 
 #include <cstdint>
@@ -14,6 +16,7 @@ namespace image_sets_tests {
 
 using Catch::Contains;
 using examples::image_data;
+using examples::read_fashion_mnist;
 using examples::read_image_data;
 
 namespace {
@@ -59,6 +62,20 @@ std::vector<image_data> installed(const std::string& name, int size) {
     WARN(std::string("skipped: ") + error.what());
     return {};
   }
+}
+
+/// A gzip-compressed IDX file of zeros but for the last byte.
+void write_idx(const std::string& file, const std::vector<unsigned char>& shape, unsigned char last) {
+  std::size_t count = 1;
+  std::string bytes{0, 0, 8, static_cast<char>(shape.size())};
+  for (const unsigned char extent : shape) {
+    bytes += std::string(3, '\0') + static_cast<char>(extent);
+    count *= extent;
+  }
+  bytes += std::string(count - 1, '\0') + static_cast<char>(last);
+  const gzFile out = gzopen(file.c_str(), "wb");
+  REQUIRE(gzwrite(out, bytes.data(), static_cast<unsigned>(bytes.size())) == static_cast<int>(bytes.size()));
+  REQUIRE(gzclose(out) == Z_OK);
 }
 
 }  // namespace
@@ -200,6 +217,24 @@ TEST_CASE("emoji: Unicode's groups, and a class of sequences") {
     CHECK(data.train.images.select(2, 0).mean().item<double>() > 0.9);  // white around the drawing
     CHECK(at::bincount(data.train.labels).min().item<std::int64_t>() > 0);
   }
+}
+
+TEST_CASE("files like Fashion-MNIST's with other pictures or labels are refused by name") {
+  const temporary_folder folder;
+  const std::string pictures = folder.file("train-images-idx3-ubyte.gz"),
+                    labels = folder.file("train-labels-idx1-ubyte.gz");
+  const auto read = [&] { return read_fashion_mnist(folder.path(), "train", 28); };
+  write_idx(pictures, {3, 28, 28}, 255);
+  write_idx(labels, {3}, 9);
+  CHECK(read().images[2][0][27][27].item<float>() == 1);
+  CHECK(read().labels.equal(at::tensor({0, 0, 9}, at::kLong)));
+  write_idx(labels, {3}, 10);
+  CHECK_THROWS_WITH(read(), Contains("needs labels 0 to 9, got 10") && Contains(labels));
+  write_idx(labels, {2}, 9);
+  CHECK_THROWS_WITH(read(), Contains("needs one label for each picture"));
+  write_idx(labels, {3}, 9);
+  write_idx(pictures, {3, 32, 28}, 255);
+  CHECK_THROWS_WITH(read(), Contains("needs pictures of 28x28 pixels, got 32x28") && Contains(pictures));
 }
 
 TEST_CASE("Fashion-MNIST comes in both sizes") {

@@ -184,16 +184,57 @@ TEST_CASE("the default options pair exactly, and so prove the answer") {
 
 TEST_CASE("once warm, batches of the same or a smaller size allocate nothing") {
   const tests::matrix<float> images = some_images(200, 48), fewer = some_images(111, 48);
+  const tests::matrix<float> few = some_images(16, 48);  // too few for the fast solvers
+  using immiscible::cost_function;
   for (const method m : {method::exact, method::auction}) {
-    CAPTURE(static_cast<int>(m));
-    noise_matcher match = matcher_of(m);
-    for (std::uint64_t step = 0; step < 5; ++step) match(images, step);
-    const std::size_t before = allocations;
-    for (std::uint64_t step = 0; step < 5; ++step) match(images, step);
-    match(fewer, 6);
-    match(images, 7);
-    CHECK(allocations - before == 0);
+    for (const cost_function cost :
+         {cost_function::squared_l2, cost_function::l2, cost_function::inner_product, cost_function::cosine}) {
+      CAPTURE(static_cast<int>(m), static_cast<int>(cost));
+      immiscible::noise_matcher_options options{seed, {}};
+      options.pairing.method = m;
+      options.pairing.cost = cost;
+      noise_matcher match(options);
+      const auto steps_from = [&](std::uint64_t first) {
+        for (std::uint64_t step = first; step < first + 5; ++step) match(images, step), match(few, step);
+      };
+      steps_from(0);
+      const std::size_t before = allocations;
+      steps_from(0);
+      match(fewer, 6);
+      match(images, 7);
+      CHECK(allocations - before == 0);
+    }
   }
+}
+
+TEST_CASE("options that make no sense are refused at the first step, though it is not paired") {
+  const tests::matrix<float> images = some_images(8, 3);
+  using Catch::Contains;
+  const auto refuses = [&](const auto& change, const std::string& message) {
+    immiscible::noise_matcher_options options{seed, {}};
+    options.first_paired_step = 3;
+    CHECK_NOTHROW(noise_matcher(options)(images, 0));
+    change(options);
+    noise_matcher match(options);
+    CHECK_FALSE(match.pairs_at(0));
+    CHECK_THROWS_WITH(match(images, 0), Contains("immiscible::noise_matcher: needs " + message));
+  };
+  using matcher_options = immiscible::noise_matcher_options;
+  const auto method_is = [](matcher_options& o, method m) { o.pairing.method = m; };
+  refuses([](matcher_options& o) { o.pool = 2; }, "samples of channels * height * width");
+  refuses([](matcher_options& o) { o.pairing.threads = 0; }, "threads >= 1");
+  refuses([&](matcher_options& o) { method_is(o, method::nearest), o.pairing.candidates = 0; }, "candidates >= 1");
+  refuses([&](matcher_options& o) { method_is(o, method::auction), o.pairing.auction_tolerance = -1; },
+          "auction_tolerance above 0");
+  refuses([&](matcher_options& o) { method_is(o, method::greedy), o.pairing.precision = immiscible::precision::int8; },
+          immiscible::detail::has_onednn ? "float samples" : "a program that links immiscible::onednn");
+  refuses([&](matcher_options& o) { method_is(o, method::drawn_nearest), o.pairing.candidates = 0; },
+          "a whole number k from 1");
+  refuses(
+      [&](matcher_options& o) {
+        method_is(o, method::drawn_nearest), o.pairing.cost = immiscible::cost_function::cosine;
+      },
+      "cost_function::squared_l2, l2 or inner_product");
 }
 
 TEST_CASE("bad images, steps and options are refused, and the matcher works on") {

@@ -132,6 +132,18 @@ TEST_CASE("the published cost takes the largest half and very small values, and 
   CHECK(out.values == before);
 }
 
+TEST_CASE("distances that half cannot hold are refused, for the published cost alone") {
+  const auto images = tests::make_matrix<float>(2, 500, [](auto, auto) { return 30'000; });  // 670,820 from 0
+  const auto noise = tests::make_matrix<float>(2, 500, [](auto, auto) { return 0; });
+  matrix<float> out(2, 2);
+  CHECK_THROWS_WITH(immiscible::pairwise_cost(images, noise, cost_function::published, out.view()),
+                    Catch::Contains("immiscible::pairwise_cost: needs samples whose distances fit fp16"));
+  CHECK_NOTHROW(immiscible::pairwise_cost(images, noise, cost_function::squared_l2, out.view()));
+  const auto nearer = tests::make_matrix<float>(2, 500, [](auto, auto) { return 29'000; });  // 648,459
+  immiscible::pairwise_cost(nearer, noise, cost_function::published, out.view());
+  CHECK(out(0, 0) == Approx(64'846).epsilon(1e-3));
+}
+
 TEST_CASE("the published cost pairs as well as the exact squared distance, to 0.05 percentage points") {
   for (const std::size_t n : {64u, 256u}) {
     const auto images = smooth_images(n, 16, 3);

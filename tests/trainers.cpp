@@ -164,6 +164,28 @@ TEST_CASE("a checkpoint comes back whole") {
   CHECK(checkpoint::read(file).archive == "other");
 }
 
+TEST_CASE("a path that is no UTF-8 loses no checkpoint") {
+  const temporary_folder folder;
+  const std::string file = folder.file("a.pt");
+  checkpoint{{{"--data-dir", "/caf\xe9"}}, "the weights"}.write(file);
+  CHECK(checkpoint::read(file).description.at("--data-dir") == "/caf\xef\xbf\xbd");  // the replacement character
+}
+
+TEST_CASE("a network that was kept comes back; a damaged file and another network are refused by the file's name") {
+  const temporary_folder folder;
+  const std::string file = folder.file("a.pt");
+  const auto kept = make_network<residual_mlp>(1, 6, 0, 16, 2), read = make_network<residual_mlp>(2, 6, 0, 16, 2);
+  keep_network(*kept, file);
+  read_kept_network(*read, file);
+  for (std::size_t i = 0; i < kept->parameters().size(); ++i) {
+    CHECK(read->parameters()[i].equal(kept->parameters()[i]));
+  }
+  residual_mlp other(6, 0, 32, 2);
+  CHECK_THROWS_WITH(read_kept_network(other, file), Contains("needs the weights of this network") && Contains(file));
+  folder.write("a.pt", folder.read("a.pt").substr(0, 1000));
+  CHECK_THROWS_WITH(read_kept_network(*read, file), Contains("ends too soon: delete it") && Contains(file));
+}
+
 TEST_CASE("a checkpoint with any byte changed, cut off or added is refused, with its file's name") {
   const temporary_folder folder;
   const std::string file = folder.file("a.pt"), damaged = folder.file("b.pt");

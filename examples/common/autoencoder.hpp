@@ -1,6 +1,7 @@
 // A small variational autoencoder of pictures: 28x28 pixels become 4 x 7 x 7 latents, 32x32 become 4 x 8 x 8; and back.
 #pragma once
 
+#include "checkpoint.hpp"
 #include "flow.hpp"
 #include "image_sets.hpp"
 #include "networks.hpp"
@@ -9,7 +10,6 @@
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/modules/conv.h>
 #include <torch/optim/adam.h>
-#include <torch/serialize.h>
 
 #include <filesystem>
 #include <memory>
@@ -72,7 +72,7 @@ inline std::shared_ptr<autoencoder> trained_autoencoder(const torch::Tensor& pic
   const std::string file = autoencoder_file(pictures, name, steps, folder);
   auto network = make_network<autoencoder>(2, pictures.size(1));
   if (std::filesystem::exists(file)) {
-    torch::load(network, file);
+    read_kept_network(*network, file);
     return network;
   }
   torch::optim::Adam optimizer(network->parameters(), torch::optim::AdamOptions(2e-3));
@@ -89,8 +89,7 @@ inline std::shared_ptr<autoencoder> trained_autoencoder(const torch::Tensor& pic
     (error + 1e-3 * divergence).backward();
     optimizer.step();
   }
-  torch::save(network, file + ".part");
-  std::filesystem::rename(file + ".part", file);
+  keep_network(*network, file);
   return network;
 }
 

@@ -14,6 +14,11 @@ namespace {
 
 constexpr const char* kind = "checkpoint of an immiscible example";
 
+/// One line; a byte of a path that is no UTF-8 becomes a replacement character.
+std::string text_of(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 std::uint32_t checksum(const std::string& text) {
   return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size()));
 }
@@ -21,7 +26,7 @@ std::uint32_t checksum(const std::string& text) {
 }  // namespace
 
 void checkpoint::write(const std::string& file) const {
-  const std::string text = description.dump();
+  const std::string text = text_of(description);
   const nlohmann::json head = {{"kind", kind},
                                {"version", 1},
                                {"archive_bytes", archive.size()},
@@ -31,7 +36,7 @@ void checkpoint::write(const std::string& file) const {
   const std::string part = file + ".part";
   {
     std::ofstream out(part, std::ios::binary);
-    out << head.dump() << '\n' << archive;
+    out << text_of(head) << '\n' << archive;
     out.close();
     if (!out) throw std::runtime_error("cannot write " + part);
   }
@@ -43,8 +48,7 @@ checkpoint checkpoint::read(const std::string& file) {
   std::string line;
   if (!in || !std::getline(in, line)) throw std::runtime_error("needs a checkpoint, cannot read " + file);
   const auto fail = [&](const std::string& why) {
-    throw std::runtime_error("needs a whole checkpoint, got " + file + ", which " + why +
-                             ": delete it to start that run again");
+    throw std::runtime_error("needs a whole checkpoint, got " + file + ", which " + why + ": delete it to start anew");
   };
   const nlohmann::json head = nlohmann::json::parse(line, nullptr, /*throws*/ false);
   if (!head.is_object() || head.value("kind", "") != kind) fail("is none, or damaged in its first line");
@@ -52,7 +56,7 @@ checkpoint checkpoint::read(const std::string& file) {
   checkpoint result;
   try {
     result.description = head.at("description");
-    if (checksum(result.description.dump()) != head.at("description_checksum")) fail("is damaged in its first line");
+    if (checksum(text_of(result.description)) != head.at("description_checksum")) fail("is damaged in its first line");
     std::ostringstream rest;
     rest << in.rdbuf();
     result.archive = rest.str();

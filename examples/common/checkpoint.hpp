@@ -63,4 +63,21 @@ void load_weights(torch::serialize::InputArchive& archive, Network& network, con
     throw std::runtime_error("needs the weights of this network, got others in " + file + ": " + difference);
 }
 
+/// Keeps a network that was trained once for all; see checkpoint::write.
+template <class Network>
+void keep_network(const Network& network, const std::string& file) {
+  torch::serialize::OutputArchive archive;
+  network.save(archive);
+  checkpoint{{{"holds", "a network"}}, archive_bytes(archive)}.write(file);
+}
+
+/// Reads what keep_network kept.
+///
+/// @throws std::runtime_error  the file is missing, damaged, or holds another network.
+template <class Network>
+void read_kept_network(Network& network, const std::string& file) {
+  torch::serialize::InputArchive archive = read_archive(checkpoint::read(file).archive);
+  load_weights(archive, network, file);
+}
+
 }  // namespace examples

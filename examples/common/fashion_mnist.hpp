@@ -47,6 +47,8 @@ inline at::Tensor read_idx(const std::string& file, int dimensions) {
 }
 
 /// The 60,000 training pictures ("train") or the 10,000 others ("t10k"), C = 1, 28x28 or, as means of 2x2 pixels, 14x14.
+///
+/// @throws std::runtime_error  a file is missing or damaged, or holds other pictures or labels; the text names it.
 inline labelled_images read_fashion_mnist(const std::string& folder, const std::string& part, int size) {
   const std::string stem = folder + "/" + part;
   labelled_images data;
@@ -54,6 +56,15 @@ inline labelled_images read_fashion_mnist(const std::string& folder, const std::
   data.labels = read_idx(stem + "-labels-idx1-ubyte.gz", 1).to(at::kLong);
   if (data.images.size(0) != data.labels.size(0))
     throw std::runtime_error("needs one label for each picture in " + folder);
+  const auto height = data.images.size(2), width = data.images.size(3), label = data.labels.max().item<std::int64_t>();
+  if (height != 28 || width != 28) {
+    throw std::runtime_error("needs pictures of 28x28 pixels, got " + std::to_string(height) + "x" +
+                             std::to_string(width) + " in " + stem + "-images-idx3-ubyte.gz");
+  }
+  if (label > 9) {
+    throw std::runtime_error("needs labels 0 to 9, got " + std::to_string(label) + " in " + stem +
+                             "-labels-idx1-ubyte.gz");
+  }
   if (size == 14) data.images = at::avg_pool2d(data.images, {2, 2});
   return data;
 }

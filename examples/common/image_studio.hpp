@@ -46,6 +46,11 @@ struct image_studio {
 
   std::int64_t size() const { return images.size(3); }
 
+  /// Of the pictures, those that judge among them: a run whose pictures are others now must not be gone on with.
+  std::string checksum() const {
+    return checksum_of({source.train.images, source.train.labels, source.test.images, source.test.labels});
+  }
+
   /// From now on the test pictures of these classes only are what samples are judged by; none named: all.
   void judge_classes(const std::vector<int>& classes) {
     if (classes.empty()) return;

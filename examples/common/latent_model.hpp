@@ -47,19 +47,19 @@ inline double autoencoder_error(autoencoder& network, const image_studio& s) {
   return (decoded(network, encoded(network, pictures)) - pictures).square().mean().item<double>();
 }
 
-/// The labels whose samples are judged, where every label of the data stands `shift` further: of these classes, or of all.
-inline std::vector<std::int64_t> sampled_labels(std::int64_t classes, const std::vector<int>& some, int shift) {
-  std::vector<std::int64_t> labels;
-  for (std::int64_t c = 0; c < classes; ++c) {
-    if (some.empty() || std::count(some.begin(), some.end(), c) > 0) labels.push_back((c + shift) % classes);
+/// The labels of `count` samples, (count) int64: each as often as among the real ones (N) that the samples are compared with.
+///
+/// A row of the sheet of samples has one label: that which is furthest behind its share, of several the lowest. So labels that are
+/// equally frequent take turns.
+inline torch::Tensor sample_labels(const torch::Tensor& real_labels, std::int64_t count) {
+  const torch::Tensor frequency = real_labels.bincount();
+  torch::Tensor rows_given = torch::zeros_like(frequency), labels = torch::empty({count}, torch::kLong);
+  for (std::int64_t first = 0, row = 1; first < count; first += shown_side, ++row) {
+    const std::int64_t label = (row * frequency - real_labels.numel() * rows_given).argmax().item<std::int64_t>();
+    rows_given[label] += 1;
+    labels.narrow(0, first, std::min<std::int64_t>(shown_side, count - first)).fill_(label);
   }
   return labels;
-}
-
-/// The labels of `count` samples: a row of the picture of the first, a row of the next, ..., and again, (count) int64.
-inline torch::Tensor labels_in_turns(const std::vector<std::int64_t>& sampled, std::int64_t count) {
-  const torch::Tensor turns = torch::arange(count).div(shown_side, "floor") % static_cast<std::int64_t>(sampled.size());
-  return torch::tensor(sampled).index_select(0, turns);
 }
 
 /// "5,7" -> {5, 7}

@@ -67,13 +67,6 @@ inline labelled_latents read_latents(const std::string& file, const std::string&
   return data;
 }
 
-/// The classes that there are, in order.
-inline std::vector<int> classes_in(const torch::Tensor& labels) {
-  const torch::Tensor present = std::get<0>(at::_unique(labels, /*sorted*/ true));
-  const std::int64_t* first = present.const_data_ptr<std::int64_t>();
-  return {first, first + present.numel()};
-}
-
 /// Those that are wanted, (N) bool.
 inline labelled_latents rows_of(const labelled_latents& data, const torch::Tensor& wanted) {
   const torch::Tensor rows = wanted.nonzero().flatten();

@@ -3,6 +3,7 @@
 // distance between pixels.
 #pragma once
 
+#include "checkpoint.hpp"
 #include "flow.hpp"
 #include "image_sets.hpp"
 #include "networks.hpp"
@@ -11,7 +12,6 @@
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/modules/conv.h>
 #include <torch/optim/adam.h>
-#include <torch/serialize.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -63,7 +63,7 @@ inline std::shared_ptr<classifier> trained_classifier(const labelled_images& dat
                            "-passes-" + checksum_of({data.images, data.labels}) + ".pt";
   auto network = make_network<classifier>(1, size, data.images.size(1), classes);
   if (std::filesystem::exists(file)) {
-    torch::load(network, file);
+    read_kept_network(*network, file);
     return network;
   }
   constexpr std::int64_t batch = 128;
@@ -79,8 +79,7 @@ inline std::shared_ptr<classifier> trained_classifier(const labelled_images& dat
         .backward();
     optimizer.step();
   }
-  torch::save(network, file + ".part");
-  std::filesystem::rename(file + ".part", file);
+  keep_network(*network, file);
   return network;
 }
 

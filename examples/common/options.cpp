@@ -29,7 +29,7 @@ void add_options_of_all(CLI::App& app, trainer_options& o) {
       ->delimiter(',')
       ->capture_default_str();
   app.add_option("--seed", o.seed, "seed of the first run of each pairing")
-      ->check(CLI::Range(0, 1'000'000))
+      ->check(CLI::Range(0, 20'000))  // with all --seeds below that of start_noise
       ->capture_default_str();
   app.add_option("--seeds", o.seeds, "runs of each pairing")->check(CLI::Range(1, 1000))->capture_default_str();
   app.add_option("--steps", o.steps, "training steps of each run (0: what suits the set-up)")

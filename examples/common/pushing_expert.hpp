@@ -13,7 +13,7 @@ namespace examples::pushing {
 
 constexpr double pushing_step = 0.04;     ///< the expert's speed at the block: half of what the finger can do
 constexpr double expert_coverage = 0.95;  ///< where the expert stops: more than it takes
-constexpr int step_limit = 250;           ///< of an episode, the expert's and a policy's
+constexpr int step_limit = 250;           ///< of an episode of the expert; a policy ends with the plan that reaches it
 
 /// Steps of one episode.
 struct demonstration {

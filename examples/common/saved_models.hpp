@@ -26,8 +26,8 @@ struct saved_model {
 
   /// Where its sampler stops on the way from noise to image.
   std::function<std::vector<noise_level>(int steps)> levels;
-  /// The images that the network sees in x (B, ...) at a level, (B, ...).
-  std::function<torch::Tensor(const torch::Tensor& x, const noise_level& level)> predict;
+  /// The images that the network sees in x (B, ...) at a level, (B, ...); x is that of samples `first` ... `first` + B - 1.
+  std::function<torch::Tensor(const torch::Tensor& x, const noise_level& level, std::int64_t first)> predict;
   /// Images (B, ...) as pictures (B, C, S, S) in [0, 1].
   std::function<torch::Tensor(const torch::Tensor& images)> pictures;
 
@@ -65,7 +65,7 @@ namespace detail {
 template <class Network>
 void use_flow(saved_model& model, std::shared_ptr<Network> network) {
   model.levels = flow_levels;
-  model.predict = [network](const torch::Tensor& x, const noise_level& level) {
+  model.predict = [network](const torch::Tensor& x, const noise_level& level, std::int64_t /*first*/) {
     const torch::Tensor velocity = network->forward(x, torch::full({x.size(0)}, level.time));
     return x + level.noise * velocity;
   };
@@ -75,7 +75,8 @@ inline void use_ddim(saved_model& model, const image_studio& s, const std::map<s
                      double sample_scale, std::shared_ptr<small_unet> network) {
   const ddim_settings own = {settings.at("--prediction"), settings.at("--schedule")};
   model.levels = [own](int steps) { return diffusion_schedule(own.schedule_is()).levels(steps); };
-  model.predict = [&s, own, sample_scale, network](const torch::Tensor& x, const noise_level& level) {
+  model.predict = [&s, own, sample_scale, network](const torch::Tensor& x, const noise_level& level,
+                                                   std::int64_t /*first*/) {
     return ddim_prediction(*network, s, own, sample_scale, x, level);
   };
 }
@@ -86,32 +87,35 @@ inline void use_consistency(saved_model& model, const std::map<std::string, std:
   own.greatest_sigma = std::stod(settings.at("--sigma-max"));
   own.data_deviation = sample_scale;
   model.levels = [own](int steps) { return own.levels(steps); };
-  model.predict = [own, network](const torch::Tensor& x, const noise_level& level) {
+  model.predict = [own, network](const torch::Tensor& x, const noise_level& level, std::int64_t /*first*/) {
     return consistency_prediction(*network, own, x, level);
   };
 }
 
-/// With the classes that the trainer sampled, in the same turns.
+/// Its samples have the labels that they had when the trainer judged them.
 inline void use_latents(saved_model& model, const image_studio& s, const std::string& file,
                         const trainer_options& options, double sample_scale) {
   const auto setting = [&](const std::string& name) { return options.settings.at(name); };
   if (!setting("--latents").empty()) throw std::runtime_error("needs a model of pictures, got one of latents: " + file);
   const auto coder = make_network<autoencoder>(0, s.images.size(1));
-  torch::load(coder, autoencoder_file_of(file, s, options));
+  read_kept_network(*coder, autoencoder_file_of(file, s, options));
   const latent_scale scale(encoded(*coder, s.images));
   const bool is_conditional = setting("--conditional") == "true";
   const auto classes = is_conditional ? static_cast<std::int64_t>(s.source.classes.size()) : 0;
   model.shape = {autoencoder::latent_channels, s.size() / 4, s.size() / 4};
   const auto network = make_network<latent_unet>(0, latent_unet_settings{model.shape[0], classes});
   read_average(file, *network);
-  const std::vector<std::int64_t> sampled =
-      is_conditional ? sampled_labels(classes, class_list(setting("--classes")), std::stoi(setting("--shift-classes")))
-                     : std::vector<std::int64_t>{0};
+  const int shift = is_conditional ? std::stoi(setting("--shift-classes")) : 0;
   const double guidance = is_conditional ? std::stod(setting("--guidance")) : 1;
   model.levels = flow_levels;
-  model.predict = [network, sampled, guidance](const torch::Tensor& x, const noise_level& level) {
-    const torch::Tensor t = torch::full({x.size(0)}, level.time);
-    return x + level.noise * guided_velocity(*network, guidance, x, t, labels_in_turns(sampled, x.size(0)));
+  model.predict = [&s, network, classes, shift, guidance](const torch::Tensor& x, const noise_level& level,
+                                                          std::int64_t first) {
+    const std::int64_t count = x.size(0);
+    torch::Tensor labels = torch::zeros({count}, torch::kLong);
+    if (classes > 0) {
+      labels = (sample_labels(s.source.test.labels, first + count).narrow(0, first, count) + shift) % classes;
+    }
+    return x + level.noise * guided_velocity(*network, guidance, x, torch::full({count}, level.time), labels);
   };
   model.pictures = [&s, coder, scale, sample_scale](const torch::Tensor& latents) {
     return s.pictures(decoded(*coder, scale.unscaled(latents / sample_scale)));
@@ -122,7 +126,7 @@ inline void use_latents(saved_model& model, const image_studio& s, const std::st
 
 /// Opens the moving average that a checkpoint holds.
 ///
-/// @param s  the pictures that it was trained on: image_studio(options_of(its description)).
+/// @param s  the pictures that it was trained on: image_studio(options_of(its description)), judging its classes.
 /// @throws std::runtime_error  no such file, damaged, or of a program that this function does not know.
 inline saved_model open_model(const std::string& file, const image_studio& s) {
   const nlohmann::json text = checkpoint::read(file).description;

@@ -70,9 +70,9 @@ struct assign_workspace {
 template <class Images, class Noise>
 assignment assign(const Images& images, const Noise& noise, const assign_options& options = {});
 
-/// The same into the caller's answer and workspace.
-template <class Scalar>
-void assign(const batch<Scalar>& images, const batch<Scalar>& noise, const assign_options& options, assignment& out,
+/// The same into the caller's answer and workspace, which is of the samples' type.
+template <class Images, class Noise, class Scalar>
+void assign(const Images& images, const Noise& noise, const assign_options& options, assignment& out,
             assign_workspace<Scalar>& workspace);
 
 // ------------------------------------------------------------------------------------------------ Implementation
@@ -87,17 +87,34 @@ bool offers_int8(const assign_options& options) {
          (options.cost == cost_function::squared_l2 || options.cost == cost_function::inner_product);
 }
 
+/// Throws where options make no sense, whatever the samples.
+template <class Scalar>
+void require_options(const char* name, const assign_options& options) {
+  if (options.threads < 1) fail(name, "needs threads >= 1, got 0");
+  if (options.method == method::nearest && options.candidates < 1) {
+    fail(name, "needs candidates >= 1 for method::nearest, got 0");
+  }
+  if (options.method == method::auction &&
+      !(options.auction_tolerance > 0 && std::isfinite(options.auction_tolerance))) {
+    fail(name, "needs auction_tolerance above 0, got " + std::to_string(options.auction_tolerance));
+  }
+  if (options.precision == precision::int8 && !offers_int8<Scalar>(options)) {
+    fail(name, has_onednn ? "needs float samples, method::exact or auction and cost_function::squared_l2 or "
+                            "inner_product for precision::int8"
+                          : "needs a program that links immiscible::onednn for precision::int8");
+  }
+}
+
 template <class Scalar>
 void require_assignable(const batch<Scalar>& images, const batch<Scalar>& noise, const assign_options& options) {
   const char* name = "assign";
   const std::size_t n = images.rows(), k = options.candidates;
   require_same_width(name, images, noise);
-  if (options.threads < 1) fail(name, "needs threads >= 1, got 0");
+  require_options<Scalar>(name, options);
   if (options.method == method::drawn_nearest) {
     fail(name, "needs another method than drawn_nearest, which draws its own noise: take noise_matcher");
   }
   if (options.method == method::nearest) {
-    if (k < 1) fail(name, "needs candidates >= 1 for method::nearest, got 0");
     if (n > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()) / k || noise.rows() != n * k) {
       fail(name, "needs noise [n k, d] for method::nearest with n = " + std::to_string(n) +
                      " and k = " + std::to_string(k) + ", got " + shape_text(noise));
@@ -108,15 +125,6 @@ void require_assignable(const batch<Scalar>& images, const batch<Scalar>& noise,
   }
   if (noise.rows() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
     fail(name, "needs at most 2^31 - 1 noises, got " + shape_text(noise));
-  }
-  if (options.method == method::auction &&
-      !(options.auction_tolerance > 0 && std::isfinite(options.auction_tolerance))) {
-    fail(name, "needs auction_tolerance above 0, got " + std::to_string(options.auction_tolerance));
-  }
-  if (options.precision == precision::int8 && !offers_int8<Scalar>(options)) {
-    fail(name, has_onednn ? "needs float samples, method::exact or auction and cost_function::squared_l2 or "
-                            "inner_product for precision::int8"
-                          : "needs a program that links immiscible::onednn for precision::int8");
   }
 }
 
@@ -231,7 +239,7 @@ template <class Scalar>
 void assign_known(const batch<Scalar>& images, const batch<Scalar>& noise, const assign_options& options,
                   const known_noise& known, assignment& out, assign_workspace<Scalar>& workspace) {
   const sample_range image_range = squared_norms("assign", "images", images, workspace.image_norms, options.threads);
-  require_costs_fit<Scalar>("assign", workspace.image_norms, workspace.noise_norms);
+  require_costs_fit<Scalar>("assign", options.cost, workspace.image_norms, workspace.noise_norms);
   require_half_range("assign", "images", options.cost, images);
   require_half_range("assign", "noise", options.cost, noise);
   out.precision = precision::full;
@@ -263,7 +271,8 @@ void assign_known(const batch<Scalar>& images, const batch<Scalar>& noise, const
   if (reduced) {
     reduced_squared_l2(images, noise, options.threads, workspace, cost);
   } else {
-    pairwise_cost(images, noise, options.cost, cost, options.threads);
+    pairwise_cost_known(images, noise, options.cost, workspace.image_norms, workspace.noise_norms, options.threads,
+                        cost);
   }
   solve(batch<Scalar>(cost), options, out, workspace);
   if (reduced) restore_constants(images.rows() < noise.rows(), workspace, out);
@@ -271,11 +280,12 @@ void assign_known(const batch<Scalar>& images, const batch<Scalar>& noise, const
 
 }  // namespace detail
 
-template <class Scalar>
-void assign(const batch<Scalar>& images, const batch<Scalar>& noise, const assign_options& options, assignment& out,
+template <class Images, class Noise, class Scalar>
+void assign(const Images& images_like, const Noise& noise_like, const assign_options& options, assignment& out,
             assign_workspace<Scalar>& workspace) {
   static_assert(std::is_same<Scalar, float>::value || std::is_same<Scalar, double>::value,
                 "immiscible::assign: samples are float or double");
+  const batch<Scalar> images = as_batch(images_like), noise = as_batch(noise_like);
   detail::require_assignable(images, noise, options);
   detail::known_noise known;
   known.range = detail::squared_norms("assign", "noise", noise, workspace.noise_norms, options.threads);
@@ -284,11 +294,9 @@ void assign(const batch<Scalar>& images, const batch<Scalar>& noise, const assig
 
 template <class Images, class Noise>
 assignment assign(const Images& images, const Noise& noise, const assign_options& options) {
-  const auto image_view = as_batch(images);
-  using scalar = typename decltype(image_view)::value_type;
   assignment out;
-  assign_workspace<scalar> workspace;
-  assign(batch<scalar>(image_view), batch<scalar>(as_batch(noise)), options, out, workspace);
+  assign_workspace<typename decltype(as_batch(images))::value_type> workspace;
+  assign(images, noise, options, out, workspace);
   return out;
 }
 

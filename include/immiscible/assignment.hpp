@@ -76,6 +76,13 @@ double gap(const basic_assignment<Price>& answer) {
 template <class Cost, class Price>
 bool is_optimal(const matrix_view<Cost>& cost, const basic_assignment<Price>& answer, double tolerance = 1e-10);
 
+/// The same for anything that `as_batch` takes, such as an Eigen matrix.
+template <class Costs, class Price, class = decltype(as_batch(std::declval<const Costs&>()))>
+bool is_optimal(const Costs& cost, const basic_assignment<Price>& answer, double tolerance = 1e-10) {
+  const auto view = as_batch(cost);
+  return is_optimal(batch<typename decltype(view)::value_type>(view), answer, tolerance);
+}
+
 /// Moves the rows of `rows` so that row i becomes what row `source_of_row[i]` was: after `assign`, noise row i belongs to image i.
 ///
 /// @param rows           [n, d], host; changed in place, bit for bit a permutation of what it was.
@@ -86,11 +93,12 @@ bool is_optimal(const matrix_view<Cost>& cost, const basic_assignment<Price>& an
 template <class Scalar>
 void permute_rows(const matrix_view<Scalar>& rows, const std::vector<std::int32_t>& source_of_row);
 
-/// The same for anything that has a mutable `as_batch`, such as an Eigen matrix.
+/// The same for anything that has a mutable `as_batch`, such as an Eigen matrix or a block of one.
 template <class Rows, class = decltype(as_batch(std::declval<Rows&>()))>
-void permute_rows(Rows& rows, const std::vector<std::int32_t>& source_of_row) {
-  auto view = as_batch(rows);
-  permute_rows(matrix_view<typename decltype(view)::value_type>(view), source_of_row);
+void permute_rows(Rows&& rows, const std::vector<std::int32_t>& source_of_row) {
+  const auto view = as_batch(rows);
+  const matrix_view<typename decltype(view)::value_type> mutable_view(view);
+  permute_rows(mutable_view, source_of_row);
 }
 
 // ------------------------------------------------------------------------------------------------ Implementation

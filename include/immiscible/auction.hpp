@@ -9,8 +9,8 @@
 //
 // Square problems bid on the exact solver's rows in 16 bits (detail/row_solver.hpp) or on its candidate lists
 // (detail/list_solver.hpp), others on the dense rows here.
-// Bids are capped. Where the cap is reached (costs that force long price wars, or infinities that forbid any matching) the
-// exact solver finishes from the prices reached, so the promise and the termination hold for every input.
+// Bids are capped. Where the cap is reached (costs that force long price wars, or infinities that forbid any matching), and where
+// prices would leave what a double holds, the exact solver begins anew, so the promise and the termination hold for every input.
 //
 // Reference: Bertsekas, Annals of Operations Research 14 (1988). Departure: one phase from centred columns instead of epsilon
 // scaling, the cap, and the exact finish.
@@ -21,6 +21,7 @@
 #include <immiscible/detail/answers.hpp>
 #include <immiscible/detail/fast_solver.hpp>
 #include <immiscible/detail/shortest_paths.hpp>
+#include <immiscible/jonker_volgenant.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -43,9 +44,9 @@ struct auction_options {
 /// Working memory of `auction`; reuse it, and problems of a size and kind that it has seen allocate nothing.
 template <class Cost>
 struct auction_workspace {
-  detail::shortest_paths_state<price_of<Cost>> state;
+  jonker_volgenant_workspace<Cost> exact;
   detail::shortest_paths_state<double> dense;
-  detail::fast_workspace<Cost> fast;
+  std::vector<std::int32_t> waiting;  // rows, of the dense auction
 };
 
 /// A matching whose total cost is at most n epsilon above the optimum, with a lower bound that says how far it is.
@@ -60,8 +61,8 @@ struct auction_workspace {
 /// @throws std::invalid_argument  a tolerance that is not positive and finite, a negative or infinite epsilon, n > m, or a
 ///                                cost that is NaN or -infinity.
 ///
-/// Cost:        about 5 bids a row on image-noise costs, at most 64, then an exact finish. Memory: O(n + m), at most some 2 KB a
-///              row (for n = m of 20 to 1,024, float or double, the costs in 16 bits); with +infinity, a copy of the costs too.
+/// Cost:        about 5 bids a row on image-noise costs, at most 64, then the exact solver. Memory: that of jonker_volgenant (for n = m
+///              up to 1,024, float or double, the costs in 16 bits).
 /// Determinism: the same answer every time.
 template <class Costs>
 auto auction(const Costs& cost, const auction_options& options = {});
@@ -119,10 +120,13 @@ double centred_deviation(const batch<Cost>& cost, const std::vector<double>& pri
   return count > 0 ? std::sqrt(squares / count) : 0;
 }
 
-/// Bids until every row has a column, or `cap` bids are spent. @return true if every row has one.
+/// Bids until every row has a column, `cap` bids are spent, or a price would not be finite. @return true if every row has one.
+///
+/// @param waiting  overwritten
 template <class Cost>
-bool bid_until_assigned(const batch<Cost>& cost, double epsilon, std::size_t cap, shortest_paths_state<double>& s) {
-  std::vector<std::int32_t> waiting;
+bool bid_until_assigned(const batch<Cost>& cost, double epsilon, std::size_t cap, shortest_paths_state<double>& s,
+                        std::vector<std::int32_t>& waiting) {
+  waiting.clear();
   for (std::size_t i = cost.rows(); i-- > 0;) {
     if (s.column_of_row[i] < 0) waiting.push_back(static_cast<std::int32_t>(i));
   }
@@ -131,9 +135,11 @@ bool bid_until_assigned(const batch<Cost>& cost, double epsilon, std::size_t cap
     const std::int32_t i = waiting.back();
     const two_best bid = two_best_columns(cost.row(static_cast<std::size_t>(i)), s.noise_price);
     if (!std::isfinite(bid.second)) return false;  // fewer than two columns to choose from: no price to bid
+    const double price = s.noise_price[bid.column] - (bid.second - bid.best + epsilon);
+    if (!std::isfinite(price)) return false;
     waiting.pop_back();
     const std::int32_t previous = s.row_of_column[bid.column];
-    s.noise_price[bid.column] -= bid.second - bid.best + epsilon;
+    s.noise_price[bid.column] = price;
     s.row_of_column[bid.column] = i;
     s.column_of_row[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(bid.column);
     if (previous >= 0) {
@@ -148,20 +154,6 @@ bool bid_until_assigned(const batch<Cost>& cost, double epsilon, std::size_t cap
 template <class Price>
 Price price_at_most(double value) {
   return static_cast<Price>(std::is_integral<Price>::value ? std::floor(value) : value);
-}
-
-/// The exact finish, from the prices that an auction reached (n = m) or from none (n < m, where columns that stay free must
-/// not keep a fallen price).
-template <class Cost>
-void finish_exactly(const batch<Cost>& cost, const shortest_paths_state<double>& reached,
-                    basic_assignment<price_of<Cost>>& out, shortest_paths_state<price_of<Cost>>& state) {
-  start_from_column_minima(cost, state);
-  if (cost.rows() == cost.columns()) {
-    for (std::size_t j = 0; j < cost.columns(); ++j) {
-      state.noise_price[j] = price_at_most<price_of<Cost>>(reached.noise_price[j]);
-    }
-  }
-  finish_and_write(cost, state, out);
 }
 
 /// The answer of an auction: its pairs and prices, and the lower bound sum u + sum v. Row prices are already in `out`.
@@ -183,13 +175,16 @@ void write_bounded(const batch<Cost>& cost, const shortest_paths_state<StatePric
   out.status = status::feasible;
 }
 
-/// Start prices into `s`, and what a bid may be off by, in units of the cost; 0: costs that are all alike.
+/// Start prices into `s`, and what a bid may be off by, in units of the cost; 0: costs that are all alike, or too large for sums of
+/// their squares.
 template <class Cost>
 double start_auction(const batch<Cost>& cost, const auction_options& options, shortest_paths_state<double>& s) {
   start_from_column_means(cost, s);
   const double deviation = centred_deviation(cost, s.noise_price);
   const double wanted = options.epsilon > 0 ? options.epsilon : options.tolerance * deviation;
-  return std::min(wanted, 1000 * deviation);  // less is only nearer, and cannot overflow
+  const auto is_finite = [](double x) { return std::isfinite(x); };
+  if (!is_finite(deviation) || !std::all_of(s.noise_price.begin(), s.noise_price.end(), is_finite)) return 0;
+  return std::min(wanted, 1000 * deviation);  // less is only nearer
 }
 
 /// The auction on dense rows: for n < m, for small problems, and where the fast solvers do not serve.
@@ -199,8 +194,8 @@ template <class Cost>
 void dense_auction(const batch<Cost>& cost, double epsilon, basic_assignment<price_of<Cost>>& out,
                    auction_workspace<Cost>& workspace) {
   shortest_paths_state<double>& state = workspace.dense;
-  if (!(epsilon > 0) || !bid_until_assigned(cost, epsilon, 64 * cost.rows(), state)) {
-    finish_exactly(cost, state, out, workspace.state);
+  if (!(epsilon > 0) || !bid_until_assigned(cost, epsilon, 64 * cost.rows(), state, workspace.waiting)) {
+    jonker_volgenant(cost, out, workspace.exact);
     return;
   }
   out.image_price.resize(cost.rows());
@@ -221,20 +216,24 @@ void auction(const batch<Cost>& cost, const auction_options& options, basic_assi
   if (!(options.epsilon >= 0) || !std::isfinite(options.epsilon)) {
     detail::fail("auction", "needs a finite epsilon of at least 0, got " + std::to_string(options.epsilon));
   }
-  auto& state = workspace.state;
-  auto reached = detail::solve_fast(cost, state, workspace.fast, {options.epsilon, options.tolerance});
+  auto& state = workspace.exact.exact;
+  auto& fast = workspace.exact.fast;
+  auto reached = detail::solve_fast(cost, state, fast, {options.epsilon, options.tolerance});
   double epsilon = 0;
   if (reached == detail::solver_result::unsuited) {
     const bool forbids = detail::require_costs("auction", cost);
     epsilon = detail::start_auction(cost, options, workspace.dense);
     if (forbids && epsilon > 0) {
-      reached = detail::solve_fast_around_forbidden(cost, state, workspace.fast, {epsilon, 0});
+      reached = detail::solve_fast_around_forbidden(cost, state, fast, {epsilon, 0});
     }
   }
   switch (reached) {
-    case detail::solver_result::optimal:
+    case detail::solver_result::optimal:  // where epsilon is less than the solver's unit
     case detail::solver_result::prices:
       detail::finish_and_write(cost, state, out);
+      return;
+    case detail::solver_result::price_war:
+      jonker_volgenant(cost, out, workspace.exact);
       return;
     case detail::solver_result::within_epsilon:
       out.image_price.resize(cost.rows());

@@ -89,11 +89,14 @@ auto as_batch(const Eigen::DenseBase<Derived>& matrix) {
   return batch<typename Derived::Scalar>(m.data(), rows, columns, stride < columns ? columns : stride);
 }
 
-/// The mutable view of an Eigen matrix, array, map or block; row-major, inner stride 1, no copy.
+/// The mutable view of an Eigen matrix, array, map or block; row-major, inner stride 1, no copy. Of a map of const elements: the
+/// view of const elements.
 template <class Derived>
 auto as_batch(Eigen::DenseBase<Derived>& matrix) {
   const auto view = as_batch(static_cast<const Eigen::DenseBase<Derived>&>(matrix));
-  return matrix_view<typename Derived::Scalar>(matrix.derived().data(), view.rows(), view.columns(), view.stride());
+  auto* const data = matrix.derived().data();
+  return matrix_view<std::remove_pointer_t<decltype(matrix.derived().data())>>(data, view.rows(), view.columns(),
+                                                                               view.stride());
 }
 
 // ------------------------------------------------------------------------------------------------ Implementation

@@ -138,9 +138,9 @@ void require_same_width(const char* function, const batch<Scalar>& images, const
   }
 }
 
-/// Throws where a squared distance, a product or a norm of these samples does not fit `Scalar`.
+/// Throws where a squared distance, a product or a norm of these samples does not fit `Scalar`, or a published distance fp16.
 template <class Scalar>
-void require_costs_fit(const char* function, const std::vector<double>& image_norms,
+void require_costs_fit(const char* caller, cost_function function, const std::vector<double>& image_norms,
                        const std::vector<double>& noise_norms) {
   const auto largest = [](const std::vector<double>& norms) {
     return norms.empty() ? 0.0 : std::sqrt(*std::max_element(norms.begin(), norms.end()));
@@ -148,8 +148,11 @@ void require_costs_fit(const char* function, const std::vector<double>& image_no
   const double reach = largest(image_norms) + largest(noise_norms);
   const double most = std::sqrt(static_cast<double>(std::numeric_limits<Scalar>::max())) / 4;
   if (!(reach < most)) {
-    fail(function,
-         "needs samples whose squared distances fit the scalar type, got norms up to " + std::to_string(reach));
+    fail(caller, "needs samples whose squared distances fit the scalar type, got norms up to " + std::to_string(reach));
+  }
+  if (function == cost_function::published && !(reach < 650'000)) {  // a tenth of it, however it is rounded, fits
+    fail(caller, "needs samples whose distances fit fp16 for cost_function::published, got norms up to " +
+                     std::to_string(reach));
   }
 }
 
@@ -246,6 +249,24 @@ void published_cost(const batch<Scalar>& images, const batch<Scalar>& noise, con
   });
 }
 
+/// The cost of every pair, for samples that were looked at: their squared norms are known, and costs fit.
+template <class Scalar>
+void pairwise_cost_known(const batch<Scalar>& images, const batch<Scalar>& noise, cost_function function,
+                         const std::vector<double>& image_norms, const std::vector<double>& noise_norms,
+                         std::size_t threads, const matrix_view<Scalar>& out) {
+  if (out.empty()) return;
+  if (function == cost_function::published) {
+    published_cost(images, noise, out, threads);
+    return;
+  }
+  for_product_blocks(images.rows(), threads, [&](std::size_t first, std::size_t last) {
+    scaled_product(images, noise, Scalar(-1), first, last, out);
+    for (std::size_t i = first; i < last; ++i) {
+      cost_from_products(function, image_norms[i], noise_norms.data(), noise_norms.size(), out.row(i));
+    }
+  });
+}
+
 /// The distance of one pair of rows, squared.
 template <class Scalar>
 double squared_distance(const Scalar* x, const Scalar* e, std::size_t d) {
@@ -269,20 +290,10 @@ void pairwise_cost(const Images& images_like, const Noise& noise_like, cost_func
   std::vector<double> image_norms, noise_norms;
   detail::squared_norms(name, "images", images, image_norms);
   detail::squared_norms(name, "noise", noise, noise_norms);
-  detail::require_costs_fit<Scalar>(name, image_norms, noise_norms);
+  detail::require_costs_fit<Scalar>(name, function, image_norms, noise_norms);
   detail::require_half_range(name, "images", function, images);
   detail::require_half_range(name, "noise", function, noise);
-  if (out.empty()) return;
-  if (function == cost_function::published) {
-    detail::published_cost(images, noise, out, threads);
-    return;
-  }
-  detail::for_product_blocks(images.rows(), threads, [&](std::size_t first, std::size_t last) {
-    detail::scaled_product(images, noise, Scalar(-1), first, last, out);
-    for (std::size_t i = first; i < last; ++i) {
-      detail::cost_from_products(function, image_norms[i], noise_norms.data(), noise_norms.size(), out.row(i));
-    }
-  });
+  detail::pairwise_cost_known(images, noise, function, image_norms, noise_norms, threads, out);
 }
 
 template <class Images, class Noise>

@@ -18,6 +18,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
+#include <sstream>
 #include <string>
 
 namespace immiscible {
@@ -34,7 +36,8 @@ struct image_scaling {
 /// images *= factor, in place.
 ///
 /// @param images   [n, d], host, float or double; anything with a mutable `as_batch`.
-/// @throws std::invalid_argument  a factor or range that is not above 0 and finite (nothing is changed then).
+/// @throws std::invalid_argument  a factor or range that is not above 0 and finite in the type of the images (nothing is changed
+///                                then).
 template <class Images>
 void scale_images(Images&& images, const image_scaling& scaling);
 
@@ -79,11 +82,16 @@ inline void require_factor(const char* function, double c) {
   if (!(c > 0 && std::isfinite(c))) fail(function, "needs a finite factor above 0, got " + std::to_string(c));
 }
 
-inline void require_scaling(const char* function, const image_scaling& scaling) {
-  require_factor(function, scaling.factor);
-  if (!(scaling.range > 0 && std::isfinite(scaling.range))) {
-    fail(function, "needs a finite range above 0, got " + std::to_string(scaling.range));
+/// The number as the samples' type holds it. Throws unless it is above 0 and finite there.
+template <class Scalar>
+Scalar positive_scalar(const char* function, const char* name, double value) {
+  if (value > 0 && value <= static_cast<double>(std::numeric_limits<Scalar>::max())) {
+    const auto held = static_cast<Scalar>(value);
+    if (held > 0) return held;
   }
+  std::ostringstream text;
+  text << "needs a finite " << name << " above 0 in the samples' type, got " << value;
+  fail(function, text.str());
 }
 
 /// For alpha_bar and t.
@@ -97,10 +105,10 @@ inline void require_share(const char* function, const char* name, double share) 
 
 template <class Images>
 void scale_images(Images&& images, const image_scaling& scaling) {
-  detail::require_scaling("scale_images", scaling);
   const auto view = as_batch(images);
   using scalar = typename decltype(view)::value_type;
-  const auto c = static_cast<scalar>(scaling.factor);
+  const auto c = detail::positive_scalar<scalar>("scale_images", "factor", scaling.factor);
+  detail::positive_scalar<scalar>("scale_images", "range", scaling.range);
   for (std::size_t i = 0; i < view.rows(); ++i) {
     for (std::size_t k = 0; k < view.columns(); ++k) view(i, k) *= c;
   }
@@ -108,10 +116,10 @@ void scale_images(Images&& images, const image_scaling& scaling) {
 
 template <class Samples>
 void unscale_images(Samples&& samples, const image_scaling& scaling, bool clip) {
-  detail::require_scaling("unscale_images", scaling);
   const auto view = as_batch(samples);
   using scalar = typename decltype(view)::value_type;
-  const auto c = static_cast<scalar>(scaling.factor), range = static_cast<scalar>(scaling.range);
+  const auto c = detail::positive_scalar<scalar>("unscale_images", "factor", scaling.factor);
+  const auto range = detail::positive_scalar<scalar>("unscale_images", "range", scaling.range);
   for (std::size_t i = 0; i < view.rows(); ++i) {
     for (std::size_t k = 0; k < view.columns(); ++k) {
       const scalar value = view(i, k) / c;

@@ -2,8 +2,8 @@
 //
 //   c_ij  cost of giving noise j to image i      u_i, v_j  prices: u_i + v_j <= c_ij, equal on the pairs of the answer
 //
-// The finish (detail/shortest_paths.hpp) is exact for every input and bounded by O(n^2 m); the warm start only decides how
-// little is left for it to do, so no mistake of a warm start can make an answer wrong.
+// The fast solvers hand over a matching that their prices prove, or prices. The finish (detail/shortest_paths.hpp) is exact from any
+// prices and bounded by O(n^2 m): what they hand over decides how little is left for it to do. `is_optimal` checks the whole.
 #pragma once
 
 #include <immiscible/assignment.hpp>
@@ -45,9 +45,10 @@ struct jonker_volgenant_workspace {
 ///                                so large that their sum overflows.
 ///
 /// Exactness:   integer costs by exact arithmetic; float and double costs with prices in double, whose rounding is relative
-///              2^-48 of the largest cost (2^-44 where pairs are forbidden).
+///              2^-48 of the largest cost (of the largest price where pairs are forbidden: prices may be n times as large then).
 /// Cost:        O(n^2 m) at worst; on image-noise costs about one pass over the matrix. Extra memory: O(n + m), at most some 2 KB
-///              a row (for n = m of 20 to 640, float or double, the costs in 16 bits); with +infinity, a copy of the costs too.
+///              a row on image-noise costs, 6 KB on costs without structure (for n = m of 20 to 640, float or double, the costs in
+///              16 bits); with +infinity, a copy of the costs too.
 /// Determinism: the same answer every time. Among several optima the choice is fixed by the order of rows and columns;
 ///              constant costs give the identity.
 /// Reference:   Jonker and Volgenant, Computing 38 (1987); the start differs, see warm_start.

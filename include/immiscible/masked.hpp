@@ -77,7 +77,7 @@ void require_masked(const char* function, const batch<Scalar>& images, const bat
   }
   for (double& norm : image_norms) norm *= static_cast<double>(largest);
   for (double& norm : noise_norms) norm *= static_cast<double>(largest);
-  require_costs_fit<Scalar>(function, image_norms, noise_norms);
+  require_costs_fit<Scalar>(function, cost_function::squared_l2, image_norms, noise_norms);
 }
 
 /// sum of w (x - e)^2

@@ -34,8 +34,10 @@ struct matched_loader_options {
   noise_matcher_options matcher = {};
   std::size_t window =
       0;  ///< images that are paired together, at least: whole batches until there are so many; 0: each batch alone
-  std::uint64_t first_index = 0;  ///< of the source's first batch; for trainings that go on from a checkpoint
-  bool background = true;         ///< read ahead, draw and pair on a thread of its own
+  /// Of the source's first batch: where batches count on, after a checkpoint or with a new loader for each epoch. The same (seed,
+  /// index) is the same noise.
+  std::uint64_t first_index = 0;
+  bool background = true;  ///< read ahead, draw and pair on a thread of its own
 };
 
 /// One batch of the source, and its noise.

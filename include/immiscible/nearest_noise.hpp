@@ -142,7 +142,7 @@ assignment nearest_noise(const Images& images_like, const Candidates& candidates
   std::vector<double> image_norms, candidate_norms;
   detail::squared_norms(name, "images", images, image_norms);
   detail::squared_norms(name, "candidates", candidates, candidate_norms);
-  detail::require_costs_fit<scalar>(name, image_norms, candidate_norms);
+  detail::require_costs_fit<scalar>(name, function, image_norms, candidate_norms);
   detail::require_half_range(name, "images", function, images);
   detail::require_half_range(name, "candidates", function, candidates);
   assignment out;

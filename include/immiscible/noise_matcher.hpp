@@ -61,15 +61,17 @@ class noise_matcher {
   /// image i. Its pairs are the identity, total_cost is what they cost.
   ///
   /// @param images  [n, d] row-major, host, float (anything `as_batch` takes); finite; in the units of the noise.
-  /// @param step    below 2^48.
-  /// @return        views of the matcher's memory, valid until its next call or its end. (Only cost_function::published can
-  ///                overflow to +infinity and find nothing feasible; `pairs.status` says so, and the noise is as drawn.)
-  /// @throws std::invalid_argument  as `assign` and `average_pool`, or a step or number of values that `normal_rows` does not draw. The memory
-  ///                                of the last result may then be overwritten.
+  /// @param step    below 2^48. The same (seed, step) is the same noise: let steps count on over all epochs, and give each
+  ///                process of a distributed training a seed of its own.
+  /// @return        views of the matcher's memory, valid until its next call or its end.
+  /// @throws std::invalid_argument  as `assign` and `average_pool` (of the options, at steps that are not paired too), or a step
+  ///                                or number of values that `normal_rows` does not draw. The memory of the last result may
+  ///                                then be overwritten.
   ///
   /// Cost:        draws n d values (method::nearest: n k d), then `assign`, then moves each row at most once. Memory: the
   ///              drawn noise and that of `assign`; kept, so that batches of the same or a smaller size allocate what the
-  ///              method itself allocates: nothing for exact and auction on one thread and without groups. In bytes
+  ///              method itself allocates: nothing for exact and auction on one thread and without groups (but what Eigen
+  ///              packs for its product, and oneDNN for its own). In bytes
   ///              (precision::int8), without groups and pooling, noise is cut at 4 exactly, where `assign` cuts at 4 times its
   ///              root mean square.
   /// Determinism: the same seed, step and images give the same noise, for any number of threads.
@@ -99,6 +101,7 @@ class noise_matcher {
   const noise_matcher_options& options() const { return options_; }
 
  private:
+  void require_options(const batch<float>& images) const;
   void require_groups(const batch<float>& images, const std::vector<std::int64_t>& group) const;
   void pair_candidates(const batch<float>& images, std::uint64_t step, const matrix_view<float>& noise);
   void draw_nearest(const batch<float>& images, std::uint64_t step, const matrix_view<float>& noise);
@@ -166,7 +169,17 @@ inline bool noise_matcher::pairs_at(std::uint64_t step) const {
   return words.word[0] * 0x1p-32 < options_.paired_fraction;
 }
 
-/// Whatever the step, so that a training does not find out after its warm-up.
+/// Whatever the step, so that a training does not find out after its warm-up; and so is require_groups.
+inline void noise_matcher::require_options(const batch<float>& images) const {
+  const char* name = "noise_matcher";
+  const assign_options& pairing = options_.pairing;
+  detail::require_options<float>(name, pairing);
+  if (pairing.method == method::drawn_nearest) {
+    detail::check_drawn_candidates(name, static_cast<double>(pairing.candidates), pairing.cost);
+  }
+  if (options_.pool > 1) detail::pooled_width(name, images.columns(), options_.shape, options_.pool);
+}
+
 inline void noise_matcher::require_groups(const batch<float>& images, const std::vector<std::int64_t>& group) const {
   if (group.size() != images.rows()) {
     detail::fail("noise_matcher", "needs a label for each of the " + std::to_string(images.rows()) + " images, got " +
@@ -182,7 +195,6 @@ inline void noise_matcher::pair_candidates(const batch<float>& images, std::uint
                                            const matrix_view<float>& noise) {
   const std::size_t n = images.rows(), d = images.columns(), k = options_.pairing.candidates;
   const std::size_t most = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) / sizeof(float);
-  if (k < 1) detail::fail("noise_matcher", "needs candidates >= 1 for method::nearest, got 0");
   if (d != 0 && n > most / d / k) {
     detail::fail("noise_matcher", "needs n * k * d values that fit the address space, got " + std::to_string(n) +
                                       " * " + std::to_string(k) + " * " + std::to_string(d));
@@ -217,6 +229,7 @@ inline const assignment& noise_matcher::match_into(const batch<float>& images, s
     detail::fail("noise_matcher", "needs noise of the shape of the images, got images " + detail::shape_text(images) +
                                       " and noise " + detail::shape_text(noise));
   }
+  require_options(images);
   if (group != nullptr) require_groups(images, *group);
   assign_options pairing = options_.pairing;
   if (!pairs_at(step)) {
@@ -231,11 +244,9 @@ inline const assignment& noise_matcher::match_into(const batch<float>& images, s
     detail::check_noise_identity("noise_matcher", step, 0, n, d);
     const detail::known_noise known = detail::draw_known(options_.seed, step, pairing, noise, workspace_);
     pair_drawn(images, batch<float>(noise), pairing, known, group);
-    if (pairs_.status != status::infeasible) {
-      detail::move_rows(noise, pairs_.noise_of_image, spare_row_, moved_);
-    }
+    detail::move_rows(noise, pairs_.noise_of_image, spare_row_, moved_);
   }
-  const bool flips = options_.flip && pairing.method != method::none && pairs_.status != status::infeasible;
+  const bool flips = options_.flip && pairing.method != method::none;
   for (std::size_t i = 0; flips && i < n; ++i) {
     float* const row = noise.row(i);
     for (std::size_t j = 0; j < d; ++j) row[j] = -row[j];

@@ -57,7 +57,7 @@ inline std::size_t pooled_width(const char* function, std::size_t d, const image
     fail(function,
          "needs height and width that are multiples of " + std::to_string(f) + ", got " + image_shape_text(shape));
   }
-  return d / (f * f);
+  return d / f / f;
 }
 
 }  // namespace detail

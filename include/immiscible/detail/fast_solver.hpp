@@ -60,7 +60,8 @@ solver_result solve_fast_around_forbidden(const batch<Cost>& cost, shortest_path
   const batch<Cost> finite = replace_forbidden(cost, work.forbidden);
   if (finite.empty()) return solver_result::unsuited;
   const solver_result result = solve_fast(finite, out, work, wishes);
-  if (result == solver_result::unsuited || !part_forbidden_pairs(cost, out)) return result;
+  if (result == solver_result::unsuited || result == solver_result::price_war) return result;
+  if (!part_forbidden_pairs(cost, out)) return result;
   // Where n < m a column that is free must have the highest price, and a column that just became free has not.
   // And a matching within epsilon is not tight.
   return is_square && result == solver_result::optimal ? solver_result::prices : solver_result::unsuited;

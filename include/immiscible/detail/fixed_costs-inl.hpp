@@ -252,7 +252,7 @@ class fixed_costs {
     std::size_t coarse = 0;
     for (std::size_t r = 0; r < rows; ++r) {
       const int_block group_least = quantise<false>(sampled_row(r, rows, n_));
-      coarse += group_least.count_at_most(group_least.least() + gap) >= list_block / 2;
+      coarse += group_least.count_at_most(std::min(group_least.least(), list_far) + gap) >= list_block / 2;
     }
     return coarse > rows / 4;
   }

@@ -27,15 +27,19 @@ class list_solver : private list_paths<Cost> {
   solver_result solve() {
     if (const std::int32_t epsilon = wanted_epsilon(); epsilon > 0) return stop_within(epsilon);
     if (fixed_.is_coarse() && !p_.wishes.coarse_too) return solver_result::unsuited;
+    // A column that was lowered by an epsilon and then left is one that the rest has to search for: with many to spare, no epsilon.
+    const bool many_to_spare = m_ - n_ >= n_ / policy_.spared_for_no_epsilon;
     for (const float epsilon : policy_.epsilon) {
       if (epsilon == 0) continue;
+      const std::int32_t units = many_to_spare ? 0 : fixed_.units(epsilon);
       if (epsilon == policy_.epsilon[0]) {
-        if (!first_bids(fixed_.units(epsilon))) return solver_result::out_of_range;
+        if (!first_bids(units)) return solver_result::out_of_range;
       } else {
-        free_rows_beyond(fixed_.units(epsilon));
+        free_rows_beyond(units);
       }
-      bid_until_assigned(fixed_.units(epsilon));
+      bid_until_assigned(units);
       if (out_of_range_) return hand_over_prices();
+      if (many_to_spare) break;
     }
     free_rows_beyond(0);
     take_free_best_columns();
@@ -83,12 +87,15 @@ class list_solver : private list_paths<Cost> {
   }
 
   /// Row i bids for its best column; the row that had it waits again. With n < m a column that nobody had stays at its price: what
-  /// no row gets must end with the highest price, and prices never rise.
+  /// no row gets must end with the highest price, and prices never rise. If no price would fall (epsilon = 0) a row keeps its
+  /// column, and i is left to row reduction and the searches.
   void bid(std::size_t i, std::int32_t epsilon) {
     const auto found = lists_.least_two(i);
     const auto column = static_cast<std::size_t>(found.column);
     const std::int32_t previous = w_.row_of_column[column];
-    if (previous >= 0 || n_ == m_) lower(column, found.second - found.best + epsilon);
+    const std::int32_t fall = found.second - found.best + epsilon;
+    if (fall == 0 && previous >= 0) return;
+    if (previous >= 0 || n_ == m_) lower(column, fall);
     give(i, found.column, found.cost);
     const bool had_one = previous >= 0;  // no branch on it: nobody can guess it
     w_.column_of_row[had_one ? static_cast<std::size_t>(previous) : n_] = -1;
@@ -96,14 +103,14 @@ class list_solver : private list_paths<Cost> {
     tail_ += had_one;
   }
 
-  /// Every row is read once, and bids at once. @return false: a row does not suit the fixed point
+  /// Every row is read once, and bids at once. @return false: a row does not suit the fixed point, or was not looked at
   bool first_bids(std::int32_t epsilon) {
     head_ = tail_ = 0;
     for (std::size_t i = 0; i < n_ && !out_of_range_; ++i) {
       if (!lists_.build_first(i)) return false;
       bid(i, epsilon);
     }
-    return true;
+    return !(out_of_range_ && p_.sampled);  // rows that were not read yet may hold anything
   }
 
   /// Frees the rows whose pair is more than `epsilon` from their best, and lets the free ones wait.
@@ -133,7 +140,7 @@ class list_solver : private list_paths<Cost> {
   solver_result stop_within(std::int32_t epsilon) {
     if (!first_bids(epsilon)) return solver_result::out_of_range;
     bid_until_assigned(epsilon);
-    if (out_of_range_ || head_ != tail_) return hand_over_prices();
+    if (out_of_range_ || head_ != tail_) return solver_result::price_war;
     p_.out.row_bound.resize(n_);
     for (std::size_t i = 0; i < n_; ++i) {
       p_.out.row_bound[i] =

@@ -46,15 +46,16 @@ namespace detail {
 
 /// Tunables, as functions of n. Measured on Fashion-MNIST (d = 784) and photograph (d = 3072) costs; see docs/performance.md.
 struct list_policy {
-  std::size_t sampled_rows = 64;       // for column means and deviations
-  std::size_t sinkhorn_rows;           // for the half-step
-  float start_below_mean = 1.5f;       // column deviations
-  float sinkhorn_temperature = 0.25f;  // standard deviations
-  float long_list_width = 0.7f;        // standard deviations above the row's least, or, if that is more,
-  std::int32_t long_list_gaps;         // this many times the width at which a list has about 16 entries
-  float epsilon[2];                    // auction phases, in standard deviations; 0: no such phase
-  std::size_t bids_per_row = 64;       // cap of an auction phase
-  std::size_t reductions_per_row = 4;  // cap of augmenting row reduction
+  std::size_t sampled_rows = 64;          // for column means and deviations
+  std::size_t sinkhorn_rows;              // for the half-step
+  float start_below_mean = 1.5f;          // column deviations
+  float sinkhorn_temperature = 0.25f;     // standard deviations
+  float long_list_width = 0.7f;           // standard deviations above the row's least, or, if that is more,
+  std::int32_t long_list_gaps;            // this many times the width at which a list has about 16 entries
+  float epsilon[2];                       // auction phases, in standard deviations; 0: no such phase
+  std::size_t spared_for_no_epsilon = 8;  // where m - n is this part of n or more: one phase, without epsilon
+  std::size_t bids_per_row = 64;          // cap of an auction phase
+  std::size_t reductions_per_row = 4;     // cap of augmenting row reduction
 
   std::size_t sampling_step(std::size_t n) const { return std::max<std::size_t>(1, n / sampled_rows); }
 
@@ -75,7 +76,7 @@ constexpr std::size_t list_solver_min_rows = 32;
 
 constexpr std::int32_t list_far = 1 << 29;          // beyond every reduced cost
 constexpr std::int32_t list_fixed_limit = 1 << 27;  // |q| stays below
-constexpr double list_cost_limit = 1 << 26;         // |c s| stays below
+constexpr double list_cost_limit = 1 << 26;         // |c s| goes no further
 constexpr std::int32_t list_price_floor = -(1 << 28);
 constexpr std::size_t list_short_length = 16;
 constexpr std::size_t list_long_length = 512;  // at most

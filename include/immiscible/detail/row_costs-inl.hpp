@@ -143,13 +143,14 @@ class row_costs {
     constexpr std::size_t rows = 8, many = 4;
     const row_float_tag tag;
     std::size_t coarse = 0;
-    for (std::size_t r = 0; r < rows; ++r) {  // the last columns, fewer than a vector, are left out
+    const std::size_t columns = n_ - n_ % (row_block / 2);  // the same ones, whatever the width of a vector
+    for (std::size_t r = 0; r < rows; ++r) {
       const Cost* const costs = cost_.row(sampled_row(r, rows, n_));
       auto least = hn::Set(tag, std::numeric_limits<float>::max());
-      for (std::size_t j = 0; j < whole_; j += row_float_lanes) least = hn::Min(least, floats(costs + j));
+      for (std::size_t j = 0; j < columns; j += row_float_lanes) least = hn::Min(least, floats(costs + j));
       const auto near = hn::Add(hn::MinOfLanes(tag, least), hn::Set(tag, static_cast<float>(3 / scale_)));
       std::size_t ties = 0;
-      for (std::size_t j = 0; j < whole_; j += row_float_lanes) {
+      for (std::size_t j = 0; j < columns; j += row_float_lanes) {
         ties += hn::CountTrue(tag, hn::Le(floats(costs + j), near));
       }
       coarse += ties > many;

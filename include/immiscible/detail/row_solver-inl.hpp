@@ -43,7 +43,7 @@ class row_solver {
                          policy_.rows_left);
     }
     if (out_of_range_) return solver_result::unsuited;
-    if (wanted > 0) return head_ == tail_ ? stop_within() : solver_result::unsuited;
+    if (wanted > 0) return head_ == tail_ ? stop_within() : solver_result::price_war;
     free_rows_not_tight();
     bid_until_assigned(0, policy_.reductions_per_row * n_);
     if (out_of_range_) return solver_result::unsuited;
@@ -117,7 +117,6 @@ class row_solver {
   /// Row i takes its best column, whose price falls until it is epsilon worse than the second best; the row that had it waits
   /// again. If no price would fall (epsilon = 0) a row keeps its column, and i is left to the searches.
   HWY_INLINE void bid(std::size_t i, const two_least_of_row& found, std::int32_t epsilon) {
-    out_of_range_ |= found.best == row_far;
     const auto column = static_cast<std::size_t>(found.column);
     const std::int32_t previous = w_.row_of_column[column];
     const std::int32_t fall = found.second - found.best + epsilon;

@@ -5,8 +5,10 @@
 //   p_j   start price, an integer       o_i  offset of row i: puts its least cost at row_least
 //   q_ij  = round(c_ij s - p_j) - o_i   v_j  price on top of p_j       r_ij = q_ij - v_j, reduced cost; all three int16
 //
-// SATURATION. What lies beyond 16 bits is 32,767, "far". A q or r below far is exact, and far is a lower bound of what it stands for.
-// A row whose best column is far, or a price that would fall below -32,768, ends the solve: `unsuited`.
+// SATURATION. What lies beyond 16 bits is 32,767, "far": a lower bound of what it stands for, and so is any r that comes from a q of
+// far. Such an r is never a row's best: prices never rise above 8,000, so it is at least 24,767, and the column of the row's least
+// cost always has an r of at most row_least + 32,768 = 8,192. All others are exact. A price that would fall below -32,768 ends the
+// solve: `unsuited`.
 //
 // The steps: start prices (column means less 1.5 deviations over sampled rows, then half a step of Sinkhorn's iteration over all
 // rows, made while they are converted); Gauss-Seidel auction, two rows at a time; the same with epsilon = 0 for rows that are not
@@ -66,6 +68,8 @@ constexpr std::size_t row_block = 32;    // columns are padded to a multiple of 
 constexpr std::int32_t row_far = 32767;  // and more
 /// Each row's least cost at first: room below for columns whose price rises beforehand, and above for the rest.
 constexpr std::int32_t row_least = -24576;
+/// `refine` looks no further than far: its rows' levels begin at 8,192 at most and rise by no more than its cap allows.
+static_assert(8192 + 16 * row_solver_max_rows * 3 / 2 < row_far, "refine might miss a better column");
 /// |c s| and |p| stay below, so that float holds c s - p to a fraction of a unit.
 constexpr float row_cost_limit = 1 << 21;
 

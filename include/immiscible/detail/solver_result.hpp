@@ -11,6 +11,7 @@ enum class solver_result {
   optimal,         ///< matching and prices are written, and prove each other
   within_epsilon,  ///< matching, prices and row_bound are written: a matching within the epsilon that was asked for
   prices,          ///< prices are written, and perhaps some pairs that are tight: the dense solver goes on from them
+  price_war,       ///< bids within the epsilon that was asked for met their cap; nothing is written
   unsuited,        ///< nothing is written
   out_of_range     ///< nothing is written: the scale, chosen from sampled rows, does not suit another row
 };
