@@ -66,6 +66,8 @@ class device_memory {
   }
   explicit device_memory(const std::vector<T>& values) : device_memory(values.size()) {
     check_cuda(cudaMemcpy(data_, values.data(), count_ * sizeof(T), cudaMemcpyHostToDevice), "cudaMemcpy");
+    check_cuda(cudaStreamSynchronize(nullptr),
+               "cudaStreamSynchronize");  // the copy may outlast the call, and streams do not wait
   }
   ~device_memory() { cudaFree(data_); }
   device_memory(const device_memory&) = delete;

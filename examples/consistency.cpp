@@ -23,8 +23,10 @@ using namespace examples;
 using torch::Tensor;
 
 /// The loss that a smoke run must reach, for pictures of `values` values. An untrained network agrees with itself rather
-/// well: 0.53 to 0.56 for each root of a value, and 0.46 to 0.48 after a smoke run.
-double smoke_loss(std::int64_t values) { return 0.507 * std::sqrt(static_cast<double>(values)); }
+/// well: 0.53 to 0.56 for each root of a value of deviation 1, and 0.46 to 0.48 after a smoke run.
+double smoke_loss(std::int64_t values, double sample_scale) {
+  return 0.507 * sample_scale * std::sqrt(static_cast<double>(values));
+}
 
 /// The loss of one batch: f at two neighbouring levels with the same noise shall agree.
 ///
@@ -43,7 +45,7 @@ Tensor consistency_loss(small_unet& network, const consistency_settings& setting
     known = consistent_images(network, settings, noisy(low), low);
   }
   const Tensor squares = (consistent_images(network, settings, noisy(high), high) - known).square().flatten(1).sum(1);
-  const double c = 0.00054 * std::sqrt(static_cast<double>(batch.samples[0].numel()));
+  const double c = 0.00054 * settings.data_deviation * std::sqrt(static_cast<double>(batch.samples[0].numel()));
   return (((squares + c * c).sqrt() - c) / (high - low)).mean();
 }
 
@@ -74,8 +76,9 @@ Tensor generate(small_unet& network, const image_studio& s, const consistency_se
 
 run train(const job& j, const image_studio& s, consistency_settings settings) {
   settings.data_deviation = j.sample_scale();
-  training<small_unet> training(j, make_consistency_network(s, j.key()),
-                                {/*learning_rate*/ 1e-3, /*average_decay*/ 0.995, smoke_loss(s.images[0].numel())});
+  training<small_unet> training(
+      j, make_consistency_network(s, j.key()),
+      {/*learning_rate*/ 1e-3, /*average_decay*/ 0.995, smoke_loss(s.images[0].numel(), j.sample_scale())});
   matched_samples batches(j, s.images, s.source.train.labels, training.step());  // all that differs between the runs
   const auto sample = [&](const Tensor& start, int steps) {
     return generate(training.average(), s, settings, start, steps);

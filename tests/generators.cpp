@@ -108,6 +108,9 @@ TEST_CASE("the second step of a consistency model has the noise that the first p
   });
   REQUIRE(met.size() == 2);
   CHECK(levels[1].noise == Approx(consistency_settings().second_sigma));
+  consistency_settings scaled;
+  scaled.data_deviation = 2;
+  CHECK(scaled.levels(2)[1].noise == Approx(2 * levels[1].noise));
   CHECK(greatest_difference(met[1], image + levels[1].noise * noise) < 1e-4);
 }
 

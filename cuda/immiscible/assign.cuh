@@ -369,7 +369,7 @@ inline void assign(const device_batch<float>& images, const device_batch<float>&
   try {
     assign(images, noise, out, workspace, stream, options);
   } catch (...) {
-    if (workspace != nullptr) cudaFreeAsync(workspace, stream);
+    if (workspace != nullptr && cudaFreeAsync(workspace, stream) != cudaSuccess) cudaGetLastError();
     throw;
   }
   if (workspace != nullptr) detail::check_cuda(cudaFreeAsync(workspace, stream), "cudaFreeAsync");

@@ -332,6 +332,10 @@ inline void check_samples(const char* function, const device_batch<float>& image
   }
   if (cost == cost_function::published) fail(function, "needs another cost than published: it exists on the CPU alone");
   if (images.rows() > 0 && images.columns() == 0) fail(function, "needs samples with d >= 1 values, got d = 0");
+  constexpr std::size_t most = std::size_t{65'535} * cost_policy::tile;  // a grid has no more tiles in y
+  if (images.rows() > most) {
+    fail(function, "needs at most " + std::to_string(most) + " images, got " + std::to_string(images.rows()));
+  }
 }
 
 }  // namespace detail

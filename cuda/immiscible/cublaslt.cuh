@@ -3,8 +3,11 @@
 //   immiscible::cublaslt_product product{handle, immiscible::product_precision::tf32};
 //   immiscible::assign(images, noise, out, workspace, stream, product);
 //
-// Only the product differs. Samples are centred before they are rounded to TF32 or bf16, so the rounding is relative to what
-// distinguishes them, not to what they share; the solver and its proof are those of assign.cuh, for the costs so computed.
+// Only the product differs. For exact and auction, by squared_l2 or inner_product, samples are centred before they are rounded to TF32
+// or bf16 (with n < m the noise alone), so the rounding is relative to what distinguishes them, not to what they share. With other
+// methods and costs they are not: bring images to mean 0 first. The solver and its proof are those of assign.cuh, for the costs so
+// computed; so is the summary's lower_bound, while its total_cost comes from the samples as they are: in TF32 and bf16 the bound is
+// off by what the rounding of products makes of it.
 // Compiled by nvcc, never run: there was no GPU, and cuBLASLt has no emulation. What is around the product is tested on the host.
 #pragma once
 

@@ -26,9 +26,11 @@ class cuda_error : public std::runtime_error {
 
 namespace detail {
 
-/// Throws cuda_error unless `code` is success.
+/// Throws cuda_error unless `code` is success. The runtime forgets the error, lest the next library finds it and blames itself.
 inline void check_cuda(cudaError_t code, const char* call) {
-  if (code != cudaSuccess) throw cuda_error(code, call);
+  if (code == cudaSuccess) return;
+  cudaGetLastError();
+  throw cuda_error(code, call);
 }
 
 }  // namespace detail

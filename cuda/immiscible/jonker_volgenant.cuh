@@ -124,6 +124,9 @@ inline void jonker_volgenant(const device_batch<std::int16_t>& cost, const devic
                    workspace, out);
     return;
   }
+  const std::size_t shared = detail::search_bytes(m);
+  detail::allow_shared_bytes(detail::augment_kernel<detail::jonker_volgenant_policy>, shared,
+                             detail::search_bytes(detail::most_columns_of_solver));
   const unsigned threads = policy::warm_start_threads;
   const std::size_t scratch = sizeof(detail::warm_start_scratch);
   const unsigned wanted =
@@ -132,9 +135,6 @@ inline void jonker_volgenant(const device_batch<std::int16_t>& cost, const devic
       wanted, detail::resident_blocks(detail::warm_start_kernel<detail::jonker_volgenant_policy>, threads, scratch));
   detail::launch_cooperative(detail::warm_start_kernel<detail::jonker_volgenant_policy>, blocks, threads, scratch,
                              stream, costs, workspace);
-  const std::size_t shared = detail::search_bytes(m);
-  detail::allow_shared_bytes(detail::augment_kernel<detail::jonker_volgenant_policy>, shared,
-                             detail::search_bytes(detail::most_columns_of_solver));
   detail::launch(detail::augment_kernel<detail::jonker_volgenant_policy>, 1,
                  detail::threads_for(m, policy::search_threads), shared, stream, costs, workspace, out);
 }

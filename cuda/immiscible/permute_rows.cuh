@@ -29,7 +29,7 @@ inline std::size_t permute_rows_workspace_bytes(std::size_t n) { return (5 * n +
 /// @param status         one, device, may be null: not_a_permutation (and nothing moves) or optimal; not written where there
 ///                       are no values.
 /// @param workspace      permute_rows_workspace_bytes(n) bytes, device, aligned to 256.
-/// @throws std::invalid_argument  more than 2^31 - 1 rows or a null pointer (nothing is enqueued then).
+/// @throws std::invalid_argument  more than 2^31 - 1,025 rows or a null pointer (nothing is enqueued then).
 /// @throws cuda_error             a launch was refused.
 ///
 /// Cost:        two launches; every value is read once and written once.
@@ -133,8 +133,9 @@ inline void permute_rows(const device_matrix<float>& rows, const std::int32_t* s
                          void* workspace, cudaStream_t stream) {
   using policy = detail::permute_policy;
   const std::size_t n = rows.rows();
-  if (n > static_cast<std::size_t>(INT32_MAX)) {
-    detail::fail("permute_rows", "needs at most 2^31 - 1 rows, got " + std::to_string(n));
+  constexpr std::size_t most = static_cast<std::size_t>(INT32_MAX) - policy::cycle_threads;  // loops step beyond n
+  if (n > most) {
+    detail::fail("permute_rows", "needs at most " + std::to_string(most) + " rows, got " + std::to_string(n));
   }
   if (rows.empty()) return;
   if (source_of_row == nullptr || workspace == nullptr) {

@@ -326,9 +326,9 @@ inline at::Tensor& permute_rows_(at::Tensor& rows, const at::Tensor& source_of_r
   }
   const device_matrix<float> matrix = device_matrix_of(rows);
   const at::Tensor workspace = detail::workspace_of(permute_rows_workspace_bytes(matrix.rows()), work);
+  rows.unsafeGetTensorImpl()->bump_version();  // as LibTorch's own functions that write do; throws where they would
   immiscible::permute_rows(matrix, source_of_row.const_data_ptr<std::int32_t>(), nullptr, workspace.mutable_data_ptr(),
                            work.stream());
-  rows.unsafeGetTensorImpl()->bump_version();  // as LibTorch's own functions that write do
   return rows;
 }
 

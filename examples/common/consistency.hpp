@@ -21,7 +21,7 @@ namespace examples {
 struct consistency_settings {
   double least_sigma = 0.002, greatest_sigma = 80;
   int first_levels = 10, last_levels = 160;  ///< between neighbours; doubled on the way
-  double second_sigma = 1.6;                 ///< of a sampler's second step
+  double second_sigma = 1.6;                 ///< of a sampler's second step, for data of deviation 1
   double data_deviation = 1;                 ///< of the pictures as the network sees them
 
   /// `count` levels from the least to the greatest, dense at the least [Karras et al., NeurIPS 2022, equation 5, rho = 7].
@@ -54,9 +54,10 @@ struct consistency_settings {
   /// A sampler's levels: from the greatest sigma to that of the second step, evenly in the logarithm, then the picture.
   std::vector<noise_level> levels(int steps) const {
     std::vector<noise_level> all;
+    const double last_sigma = std::min(second_sigma * data_deviation, greatest_sigma);
     for (int i = 0; i < steps; ++i) {
       const double part = steps > 1 ? static_cast<double>(i) / (steps - 1) : 0;
-      const double sigma = greatest_sigma * std::pow(second_sigma / greatest_sigma, part);
+      const double sigma = greatest_sigma * std::pow(last_sigma / greatest_sigma, part);
       all.push_back({time_of(sigma), 1, sigma});
     }
     all.push_back({0, 1, 0});

@@ -104,7 +104,7 @@ TEST_CASE("a launch converts its arguments to the kernel's parameters, and repor
   REQUIRE(result.host() == std::vector<int>{42});
   REQUIRE_THROWS_AS(detail::launch(write_one, 1, 2048, 0, nullptr, result.data(), 0, 0), immiscible::cuda_error);
   REQUIRE_THROWS_AS(detail::launch(write_one, 1, 32, 100 * 1024, nullptr, result.data(), 0, 0), immiscible::cuda_error);
-  cudaGetLastError();  // forgets the refusals
+  REQUIRE(cudaGetLastError() == cudaSuccess);  // the refusals are not left to others
   detail::allow_shared_bytes(write_one, 100 * 1024, 100 * 1024);
   detail::launch(write_one, 1, 32, 100 * 1024, nullptr, result.data(), 7, 0);
   REQUIRE(result.host() == std::vector<int>{7});
