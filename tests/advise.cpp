@@ -100,6 +100,8 @@ TEST_CASE("advice: what is refused") {
   options = small();
   options.candidates = {0};
   CHECK_THROWS_WITH(advise(pictures(20, 24), options), Contains("candidates >= 1"));
+  options.candidates = {4, (std::size_t{1} << 24) + 1};
+  CHECK_THROWS_WITH(advise(pictures(20, 24), options), Contains("immiscible::advise: needs a whole number k"));
   auto bad = pictures(20, 24);
   bad(19, 3) = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_WITH(advise(bad, small()), Contains("NaN in row 19"));

@@ -6,9 +6,13 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <numeric>
+#include <vector>
 
 namespace diagnostics_tests {
 
@@ -111,6 +115,50 @@ TEST_CASE("pairing permutes: what it passes alone stays the same, and the noise 
   CHECK(after.ks_values_p == before.ks_values_p);
   CHECK(after.largest_eigenvalue == Approx(before.largest_eigenvalue).epsilon(1e-9));
   CHECK(after.alignment > before.alignment + 0.5);
+}
+
+TEST_CASE("more rows than the eigenvalue is taken from: what only moves rows changes no test of the noise") {
+  const std::size_t n = 1500, d = 16;
+  const auto noise = plain_noise(n, d, 0);
+  std::vector<std::int32_t> order(n);
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
+    return noise(static_cast<std::size_t>(a), 0) < noise(static_cast<std::size_t>(b), 0);
+  });
+  auto sorted = noise;  // the first rows lean one way
+  immiscible::permute_rows(sorted, order);
+  const auto images = pictures(n, d);
+  const noise_report before = examine_noise(noise, images), after = examine_noise(sorted, images);
+  CHECK(std::abs(before.largest_z) < 4);
+  CHECK(after.largest_z == Approx(before.largest_z).margin(1e-6));
+  CHECK(after.ks_lengths_p == before.ks_lengths_p);
+}
+
+TEST_CASE("the main directions are those of all images, though they come class after class") {
+  const std::size_t n = 1024, d = 8;
+  tests::random_source draw(3);
+  const auto images = tests::make_matrix<float>(n, d, [&](std::size_t i, std::size_t k) {
+    return (k == 0 && i >= 512 ? 10 : 0) + draw.bell();  // two classes, apart along the first value
+  });
+  CHECK(examine_noise(plain_noise(n, d, 0), images, 1).directions.at(0).share > 0.6);
+}
+
+TEST_CASE(
+    "what is above chance needs no noise of length 1: however many draws, centroids lie as far apart as they do") {
+  const std::size_t n = 10, d = 400;
+  for (const float length : {0.5f, 1.0f, 1.3f}) {
+    for (const std::uint64_t draws : {30u, 120u}) {
+      centroid_accumulator all;
+      for (std::uint64_t draw = 0; draw < draws; ++draw) {
+        auto noise = plain_noise(n, d, draw);
+        for (std::size_t i = 0; i < n; ++i) {
+          for (std::size_t k = 0; k < d; ++k) noise(i, k) = length * noise(i, k) + (i == k ? 3.0f : 0.0f);
+        }
+        all.add(noise);
+      }
+      CHECK(all.distance_above_chance() == Approx(std::sqrt(18.0)).epsilon(0.1));
+    }
+  }
 }
 
 TEST_CASE("miscibility: plain noise by chance alone, pairing drives the centroids apart") {

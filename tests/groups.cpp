@@ -113,6 +113,11 @@ TEST_CASE("groups: what is refused names the caller's rows") {
   options.method = method::nearest;
   CHECK_THROWS_WITH(assign_in_groups(images, noise, group, options), Contains("another method than nearest"));
   CHECK_THROWS_WITH(assign_in_groups(images, normal(21, 3, 2), group), Contains("as many noises as images"));
+  assign_options published;
+  published.cost = immiscible::cost_function::published;
+  images(17, 1) = 1e6f;
+  CHECK_THROWS_WITH(assign_in_groups(images, noise, group, published),
+                    Contains("range of fp16") && Contains("in row 17"));
   images(17, 1) = std::numeric_limits<float>::infinity();
   CHECK_THROWS_WITH(assign_in_groups(images, noise, group), Contains("finite images, got infinity in row 17"));
   group.pop_back();
@@ -155,6 +160,7 @@ TEST_CASE("conditions: what is refused") {
   CHECK_THROWS_WITH(assign_with_conditions(images, noise, conditions, -1), Contains("weight of at least 0, got -1"));
   CHECK_THROWS_WITH(assign_with_conditions(images, noise, conditions, std::numeric_limits<double>::quiet_NaN()),
                     Contains("weight of at least 0"));
+  CHECK_THROWS_WITH(assign_with_conditions(images, noise, conditions, 1e80), Contains("whose root is finite"));
   CHECK_THROWS_WITH(assign_with_conditions(images, noise, normal(19, 2, 1), 1), Contains("conditions [19, 2]"));
   options.method = method::none;
   CHECK_THROWS_WITH(assign_with_conditions(images, noise, conditions, 1, options), Contains("needs method::exact"));

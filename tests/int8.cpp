@@ -194,6 +194,11 @@ TEST_CASE("automatic leaves to float what bytes would spoil") {
   matrix<float> outlier = images;  // one value far out: all others would share a few bytes
   outlier(5, 5) = 1000;
   CHECK(chosen(outlier, noise) == precision::full);
+  for (const std::size_t row : {0u, 1u, 17u}) {  // an image far out: all others would be rounded to a few bytes
+    matrix<float> far_image = images;
+    for (std::size_t k = 0; k < 512; ++k) far_image(row, k) = 255 * (1 + images(row, k));
+    CHECK(chosen(far_image, noise) == precision::full);
+  }
   matrix<float> far_noise = noise;
   far_noise(5, 5) = 100;
   CHECK(chosen(images, far_noise) == precision::full);

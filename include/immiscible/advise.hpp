@@ -151,6 +151,7 @@ advice advise(const Images& images_like, const advise_options& options) {
   }
   for (const std::size_t k : options.candidates) {
     if (k < 1) detail::fail(name, "needs candidates >= 1, got 0");
+    detail::check_drawn_candidates(name, static_cast<double>(k), cost_function::squared_l2);
   }
   std::vector<double> norms;
   advice found;

@@ -16,7 +16,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace immiscible {
@@ -31,11 +34,13 @@ struct direction_report {
 
 /// See `examine_noise`.
 struct noise_report {
-  double mean_z = 0;              ///< of the mean of all values
-  double squares = 1;             ///< mean |e|^2 / d; 1 for N(0, I)
-  double squares_z = 0;           ///< of the sum of all squares, which is chi-square with n d degrees of freedom
-  double ks_values_p = 1;         ///< Kolmogorov-Smirnov, all values against N(0, 1): how likely so great a distance is
-  double ks_lengths_p = 1;        ///< Kolmogorov-Smirnov, the rows' |e|^2 against chi-square with d degrees of freedom
+  double mean_z = 0;       ///< of the mean of all values
+  double squares = 1;      ///< mean |e|^2 / d; 1 for N(0, I)
+  double squares_z = 0;    ///< of the sum of all squares, which is chi-square with n d degrees of freedom
+  double ks_values_p = 1;  ///< Kolmogorov-Smirnov, all values against N(0, 1): how likely so great a distance is
+  double ks_lengths_p =
+      1;  ///< Kolmogorov-Smirnov, the rows' |e|^2 against chi-square with d degrees of freedom (nearly: from
+          ///< d = 3 on; below, many rows of N(0, I) fail it)
   double largest_eigenvalue = 1;  ///< of the covariance of the noise
   double upper_edge = 1;          ///< of Marchenko and Pastur's law for n rows of d values
   double largest_z = 0;           ///< of the largest eigenvalue, by the law of Tracy and Widom
@@ -79,7 +84,8 @@ class centroid_accumulator {
   /// Cost: O(n^2 d). Memory: n d doubles.
   double miscibility_score() const;
 
-  /// How far apart centroids lie, root mean square, without what chance adds: 0 for plain noise, whatever the number of draws.
+  /// How far apart centroids lie, root mean square, without what chance adds (as much as the noise of each image varies from draw to
+  /// draw): 0 for plain noise, whatever the number of draws.
   ///
   /// @throws std::invalid_argument  as `miscibility_score`.
   double distance_above_chance() const;
@@ -91,6 +97,7 @@ class centroid_accumulator {
   void require_draws() const;
 
   Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> sum_;
+  double squares_ = 0;  // of all noise
   std::size_t draws_ = 0;
 };
 
@@ -100,9 +107,9 @@ namespace detail {
 
 using double_matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-inline double_matrix in_double(const batch<float>& samples, std::size_t rows) {
-  double_matrix copy(static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(samples.columns()));
-  for (std::size_t i = 0; i < rows; ++i) {
+inline double_matrix in_double(const batch<float>& samples) {
+  double_matrix copy(static_cast<Eigen::Index>(samples.rows()), static_cast<Eigen::Index>(samples.columns()));
+  for (std::size_t i = 0; i < samples.rows(); ++i) {
     for (std::size_t k = 0; k < samples.columns(); ++k) {
       copy(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(k)) = static_cast<double>(samples(i, k));
     }
@@ -145,11 +152,34 @@ inline void judge_largest_eigenvalue(double value, double n, double d, noise_rep
   report.largest_z = ((value - centre) / scale - mean) / deviation;
 }
 
-/// The images' main directions, and the noise along them.
+/// `count` rows (n >= count) of the least hash: the same ones in whatever order the rows come, and if they are negated.
+inline std::vector<std::size_t> rows_by_content(const batch<float>& samples, std::size_t count) {
+  std::vector<std::pair<std::uint64_t, std::size_t>> rows(samples.rows());
+  for (std::size_t i = 0; i < samples.rows(); ++i) {
+    std::uint64_t hash = 14695981039346656037u;  // Fowler, Noll and Vo's, on words
+    for (std::size_t k = 0; k < samples.columns(); ++k) {
+      std::uint32_t bits;
+      std::memcpy(&bits, &samples.row(i)[k], sizeof bits);
+      hash = (hash ^ (bits & 0x7fffffffu)) * 1099511628211u;
+    }
+    rows[i] = {hash ^ hash >> 32, i};
+  }
+  std::sort(rows.begin(), rows.end());
+  std::vector<std::size_t> chosen(count);
+  for (std::size_t i = 0; i < count; ++i) chosen[i] = rows[i].second;
+  return chosen;
+}
+
+/// The images' main directions, from at most 512 of them, and the noise along them.
 inline std::vector<direction_report> examine_directions(const double_matrix& noise, const batch<float>& images,
                                                         std::size_t count) {
   constexpr std::size_t most_rows = 512;
-  double_matrix x = in_double(images, std::min(most_rows, images.rows()));
+  const std::size_t rows = std::min(most_rows, images.rows());
+  double_matrix x(static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(images.columns()));
+  for (std::size_t r = 0; r < rows; ++r) {  // images may come class after class
+    const Eigen::Map<const row_vector<float>> image(images.row(r * images.rows() / rows), x.cols());
+    x.row(static_cast<Eigen::Index>(r)) = image.cast<double>();
+  }
   x.rowwise() -= x.colwise().mean().eval();
   const Eigen::MatrixXd gram = x * x.transpose();
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(gram);
@@ -180,7 +210,7 @@ noise_report examine_noise(const Noise& noise_like, const Images& images_like, s
   detail::squared_norms(name, "images", images, image_norms);
   detail::squared_norms(name, "noise", noise, norms);
   constexpr std::size_t most_rows = 512;
-  const detail::double_matrix e = detail::in_double(noise, noise.rows());
+  const detail::double_matrix e = detail::in_double(noise);
   const double n = static_cast<double>(noise.rows()), d = static_cast<double>(noise.columns());
 
   noise_report report;
@@ -199,7 +229,11 @@ noise_report examine_noise(const Noise& noise_like, const Images& images_like, s
   report.ks_values_p = detail::ks_p_value(values);
 
   const Eigen::Index rows = std::min<Eigen::Index>(e.rows(), static_cast<Eigen::Index>(most_rows));
-  const auto block = e.topRows(rows);
+  const std::vector<std::size_t> chosen = detail::rows_by_content(noise, static_cast<std::size_t>(rows));
+  detail::double_matrix block(rows, e.cols());
+  for (Eigen::Index r = 0; r < rows; ++r) {
+    block.row(r) = e.row(static_cast<Eigen::Index>(chosen[static_cast<std::size_t>(r)]));
+  }
   const Eigen::MatrixXd covariance =
       (rows < e.cols() ? Eigen::MatrixXd(block * block.transpose()) : Eigen::MatrixXd(block.transpose() * block)) /
       static_cast<double>(rows);
@@ -233,6 +267,7 @@ void centroid_accumulator::add(const Noise& noise_like) {
   for (std::size_t i = 0; i < noise.rows(); ++i) {
     const Eigen::Map<const detail::row_vector<float>> row(noise.row(i), columns);
     sum_.row(static_cast<Eigen::Index>(i)) += row.cast<double>();
+    squares_ += row.cast<double>().squaredNorm();
   }
   ++draws_;
 }
@@ -259,7 +294,10 @@ inline double centroid_accumulator::distance_above_chance() const {
   const double n = static_cast<double>(sum_.rows()), draws = static_cast<double>(draws_);
   const double spread = (sum_.rowwise() - sum_.colwise().mean()).squaredNorm() / (draws * draws);
   const double mean_square = 2 * spread / (n - 1);  // over pairs
-  return std::sqrt(std::max(0.0, mean_square - 2 * static_cast<double>(sum_.cols()) / draws));
+  // How far an image's noise lies from its centroid; a single draw says nothing about it.
+  const double variance =
+      draws_ == 1 ? static_cast<double>(sum_.cols()) : (squares_ - sum_.squaredNorm() / draws) / (draws - 1) / n;
+  return std::sqrt(std::max(0.0, mean_square - 2 * variance / draws));
 }
 
 inline double centroid_accumulator::score_of_plain_noise() const {

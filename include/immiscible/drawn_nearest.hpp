@@ -47,8 +47,8 @@ inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 ///
 /// Cost:        draws n d values and reads them twice more, whatever k; squared_l2 adds about 4 ns a candidate
 ///              (AVX-512), but no memory.
-/// Determinism: the same bits on every processor, with every compiler and its flags. Of equal distances the lowest
-///              number.
+/// Determinism: the same bits on every processor, with every compiler and its flags (but -ffast-math, by which clang sums an image's
+///              row in another order: about one row in 10^8 differs then in a last bit). Of equal distances the lowest number.
 /// Reference:   Li et al., Improved Immiscible Diffusion (2025), KNN noise selection, for the law; the way of drawing
 ///              it is ours. Marsaglia, Tsang, ACM TOMS 26 (2000), for the chi-square numbers.
 template <class Images>

@@ -183,6 +183,8 @@ void assign_in_groups(const batch<Scalar>& images, const batch<Scalar>& noise, c
   detail::squared_norms(name, "images", images, workspace.norms,
                         options.threads);  // which name rows as the caller does
   detail::squared_norms(name, "noise", noise, workspace.norms, options.threads);
+  detail::require_half_range(name, "images", options.cost, images);
+  detail::require_half_range(name, "noise", options.cost, noise);
 
   detail::sort_into_groups(group, workspace.row, workspace.begin);
   const std::size_t groups = workspace.begin.size() - 1;
@@ -225,6 +227,10 @@ assignment assign_with_conditions(const Images& images_like, const Noise& noise_
   if (!(weight >= 0 && std::isfinite(weight))) {
     detail::fail(name, "needs a finite weight of at least 0, got " + std::to_string(weight));
   }
+  const double root = std::sqrt(weight);
+  if (root > static_cast<double>(std::numeric_limits<scalar>::max())) {
+    detail::fail(name, "needs a weight whose root is finite in the samples' type, got " + std::to_string(weight));
+  }
   if (options.method == method::nearest || options.method == method::none) {
     detail::fail(name, "needs method::exact, auction, greedy or greedy_by_row");
   }
@@ -238,7 +244,7 @@ assignment assign_with_conditions(const Images& images_like, const Noise& noise_
   detail::squared_norms(name, "conditions", conditions, norms);
 
   const std::size_t n = images.rows(), width = images.columns() + conditions.columns();
-  const auto factor = static_cast<scalar>(std::sqrt(weight));
+  const auto factor = static_cast<scalar>(root);
   const std::vector<scalar> joined_images = detail::with_conditions(images, conditions, factor);
   const std::vector<scalar> joined_noise = detail::with_conditions(noise, conditions, factor);
   assign_options full = options;

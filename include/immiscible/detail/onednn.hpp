@@ -3,6 +3,7 @@
 // multiplies bytes. All other programs use Eigen and link nothing.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
@@ -69,10 +70,12 @@ inline void onednn_product(std::size_t n, std::size_t m, std::size_t d, float fa
 }
 
 /// out = X E^T + offset (one for each noise): bytes [n, d] from 0 to 127 and [m, d] from -127 to 127, out [n, m]; exact.
+///
+/// @param threads  at most; 96 images each are worth one. (An OpenMP runtime that cannot start them ends the process.)
 inline void onednn_product(std::size_t n, std::size_t m, std::size_t d, const std::int8_t* images,
                            const std::int8_t* noise, const std::int32_t* offset, std::int32_t* out,
                            std::size_t threads) {
-  const onednn_threads these(threads);
+  const onednn_threads these(std::min(threads, std::max<std::size_t>(1, n / 96)));
   const auto size = [](std::size_t x) { return static_cast<dnnl_dim_t>(x); };
   require_success(dnnl_gemm_u8s8s32('N', 'T', 'R', size(n), size(m), size(d), 1.0f,
                                     reinterpret_cast<const std::uint8_t*>(images), size(d), 0, noise, size(d), 0, 0.0f,
