@@ -58,7 +58,7 @@ inline std::string autoencoder_file(const torch::Tensor& pictures, const std::st
                                     const std::string& folder) {
   const std::string size = std::to_string(pictures.size(3));
   return folder + "/autoencoder-" + name + "-" + size + "x" + size + "-" + std::to_string(pictures.size(0)) +
-         "-pictures-" + std::to_string(steps) + "-steps-" + checksum_of({pictures}) + ".pt";
+         "-pictures-" + std::to_string(steps) + "-steps-" + checksum_of({pictures}) + ".network";
 }
 
 /// Trains an autoencoder, or reads what an earlier program kept in `folder`.

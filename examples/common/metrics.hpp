@@ -60,7 +60,7 @@ inline std::shared_ptr<classifier> trained_classifier(const labelled_images& dat
   const std::int64_t size = data.images.size(3);
   const std::string file = folder + "/classifier-" + name + "-" + std::to_string(size) + "x" + std::to_string(size) +
                            "-" + std::to_string(data.images.size(0)) + "-pictures-" + std::to_string(passes) +
-                           "-passes-" + checksum_of({data.images, data.labels}) + ".pt";
+                           "-passes-" + checksum_of({data.images, data.labels}) + ".network";
   auto network = make_network<classifier>(1, size, data.images.size(1), classes);
   if (std::filesystem::exists(file)) {
     read_kept_network(*network, file);
