@@ -28,7 +28,8 @@ class list_solver : private list_paths<Cost> {
     if (const std::int32_t epsilon = wanted_epsilon(); epsilon > 0) return stop_within(epsilon);
     if (fixed_.is_coarse() && !p_.wishes.coarse_too) return solver_result::unsuited;
     // A column that was lowered by an epsilon and then left is one that the rest has to search for: with many to spare, no epsilon.
-    const bool many_to_spare = m_ - n_ >= n_ / policy_.spared_for_no_epsilon;
+    // (With very many, rows that are all but alike would outbid each other without end: there the epsilon stays.)
+    const bool many_to_spare = m_ - n_ >= n_ / policy_.spared_for_no_epsilon && m_ / 8 <= n_;
     for (const float epsilon : policy_.epsilon) {
       if (epsilon == 0) continue;
       const std::int32_t units = many_to_spare ? 0 : fixed_.units(epsilon);
