@@ -117,7 +117,7 @@ TEST_CASE("pairing permutes: what it passes alone stays the same, and the noise 
   CHECK(after.alignment > before.alignment + 0.5);
 }
 
-TEST_CASE("more rows than the eigenvalue is taken from: what only moves rows changes no test of the noise") {
+TEST_CASE("more rows than the eigenvalue is taken from: what only moves rows changes no test of the noise", "[slow]") {
   const std::size_t n = 1500, d = 16;
   const auto noise = plain_noise(n, d, 0);
   std::vector<std::int32_t> order(n);

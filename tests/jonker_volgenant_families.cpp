@@ -68,7 +68,7 @@ TEMPLATE_TEST_CASE("hard families are solved and proved, square and rectangular"
   }
 }
 
-TEMPLATE_TEST_CASE("both starts reach the same total", "", float, std::int32_t) {
+TEMPLATE_TEST_CASE("both starts reach the same total", "[slow]", float, std::int32_t) {
   for (const auto& [name, make] : tests::families()) {
     for (const std::size_t m : {150u, 151u, 180u}) {
       INFO(name << ", m = " << m);
