@@ -55,6 +55,11 @@
 #ifndef HWY_IS_DEBUG_BUILD
 #define HWY_IS_DEBUG_BUILD 0
 #endif
+// Highway 1.0.3 cannot be used where flags allow the set that it calls AVX3_DL and AVX-VNNI (-march=native on Sapphire Rapids or
+// Zen 5): it ends in #error, for a macro is misspelt, and its TruncateTo is wrong there. AVX-512 without extensions serves.
+#if defined(__AVXVNNI__) && defined(__AVX512VBMI2__) && !defined(HWY_WANT_AVX3_DL) && !defined(HWY_DISABLED_TARGETS)
+#define HWY_DISABLED_TARGETS HWY_AVX3_DL
+#endif
 #include <hwy/highway.h>
 
 // The targets compiled here: the one that the compiler's flags allow unasked, if it has vectors of a fixed size, and the
