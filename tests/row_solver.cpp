@@ -225,6 +225,22 @@ TEST_CASE("differences below a unit of 16 bits are settled all the same, by the 
   CHECK(by_rows > 0);
 }
 
+TEST_CASE("rows whose difference is below a unit of 16 bits swap columns: the dense solver is not needed") {
+  for (const std::size_t copies : {2u, 5u}) {
+    const std::size_t n = 100;
+    tests::random_source draw(copies);
+    const auto base = tests::rows_alike(n, n, copies);
+    const auto cost = tests::make_matrix<double>(
+        n, n, [&](std::size_t i, std::size_t j) { return base(i / copies * copies, j) + 1e-6 * draw.uniform(); });
+    for (const simd_target target : tests::simd_targets()) {
+      INFO(copies << " copies, target " << static_cast<int>(target));
+      const auto o = on_rows(cost, target);
+      CHECK(o.result == solver_result::optimal);
+      CHECK(tests::is_proved(cost, finished(cost, o)));
+    }
+  }
+}
+
 TEMPLATE_TEST_CASE("asked for less than exact, the rows stop within epsilon", "", float, double) {
   std::size_t stopped = 0;
   for (const auto& [name, make] : tests::families()) {

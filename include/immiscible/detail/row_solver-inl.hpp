@@ -242,11 +242,14 @@ class row_solver {
   /// the price v of j, which was no lower: so the rows of int16 tell where to look. A column whose price fell makes its own row
   /// look again. If that ends, every row is tight (to 2^-48 of the largest cost, the rounding of double) and the matching is
   /// optimal for the costs as given. It can only go on for ever if a cycle of rows would gain by swapping, that is if rounding
-  /// changed the optimum: hence the cap, and the dense solver afterwards.
+  /// changed the optimum. Then each of these rows lowers the price of the next one's column, again and again: so the rows that
+  /// lowered a price last lead round the cycle, and `swap_cycle` finds it. (Cherkassky and Goldberg, 1999: such a cycle gains.)
+  /// What it does not find meets the cap, and the dense solver goes on.
   bool refine() {
     tolerance_ = costs_.largest() * 0x1p-48;
     head_ = tail_ = 0;
     w_.waits.assign(n_, 1);
+    w_.lowered_by.assign(n_, -1);
     for (std::size_t i = 0; i < n_; ++i) enqueue(static_cast<std::int32_t>(i));
     for (std::size_t left = 16 * n_; head_ != tail_; --left) {
       if (left == 0) return false;
@@ -256,6 +259,7 @@ class row_solver {
       const auto i = static_cast<std::size_t>(w_.queue[head_++ & queue_mask_]);
       w_.waits[i] = 0;
       refine_row(i);
+      if (left < cycles_from * n_) swap_cycle(i);
     }
     return true;
   }
@@ -296,10 +300,43 @@ class row_solver {
     const double cost = static_cast<double>(p_.cost(i, j));
     if (!(cost - w_.exact_price[j] < level - tolerance_)) return;
     w_.exact_price[j] = cost - level;
-    const std::int32_t loser = w_.row_of_column[j];
-    if (w_.waits[static_cast<std::size_t>(loser)]) return;
-    w_.waits[static_cast<std::size_t>(loser)] = 1;
-    enqueue(loser);
+    w_.lowered_by[j] = static_cast<std::int32_t>(i);
+    look_again(w_.row_of_column[j]);
+  }
+
+  void look_again(std::int32_t row) {
+    if (w_.waits[static_cast<std::size_t>(row)]) return;
+    w_.waits[static_cast<std::size_t>(row)] = 1;
+    enqueue(row);
+  }
+
+  std::int32_t lowered_own(std::int32_t row) const {
+    return w_.lowered_by[static_cast<std::size_t>(w_.column_of_row[static_cast<std::size_t>(row)])];
+  }
+
+  /// If the rows that lowered prices lead from row i back to it, and gain by it, each takes the column that it lowered last.
+  void swap_cycle(std::size_t i) {
+    const auto start = static_cast<std::int32_t>(i);
+    double gain = 0;
+    std::int32_t row = start;
+    std::size_t length = 0;
+    do {
+      const std::int32_t column = w_.column_of_row[static_cast<std::size_t>(row)];
+      const std::int32_t taker = lowered_own(row);
+      if (taker < 0 || ++length > longest_cycle) return;
+      gain += static_cast<double>(p_.cost(static_cast<std::size_t>(row), static_cast<std::size_t>(column))) -
+              static_cast<double>(p_.cost(static_cast<std::size_t>(taker), static_cast<std::size_t>(column)));
+      row = taker;
+    } while (row != start);
+    if (!(gain > 0)) return;
+    std::int32_t column = w_.column_of_row[i];
+    do {
+      row = std::exchange(w_.lowered_by[static_cast<std::size_t>(column)], -1);
+      const std::int32_t next = w_.column_of_row[static_cast<std::size_t>(row)];
+      give(static_cast<std::size_t>(row), column);
+      look_again(row);
+      column = next;
+    } while (row != start);
   }
 
   // ---------------------------------------------------------------------------------------------- handing over
@@ -339,6 +376,8 @@ class row_solver {
 
   static constexpr double rounding =
       1;  // of a q, in units: half a unit, and the rounding of floats below row_cost_limit
+  static constexpr std::size_t cycles_from = 14;  // of the 16 n looks of refine: most problems end within the first 2 n
+  static constexpr std::size_t longest_cycle = 64;  // that swap_cycle follows
 
   row_costs<Cost> costs_;
   const row_problem<Cost>& p_;

@@ -40,6 +40,7 @@
 #include <cstring>
 #include <limits>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace immiscible {
@@ -82,6 +83,7 @@ struct row_workspace {
   aligned_vector<float> start_price, mean, square, demand;
   aligned_vector<std::int32_t> row_of_column;
   std::vector<double> exact_price;
+  std::vector<std::int32_t> lowered_by;  // the row that lowered it last, in refine; -1: none
   // rows
   aligned_vector<std::int32_t> offset;         // o_i
   aligned_vector<std::int32_t> column_of_row;  // [n + 1] the last for no row
