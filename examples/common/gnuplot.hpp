@@ -29,8 +29,8 @@ inline const char* colour_of(const std::string& pairing, std::size_t place = 0) 
   if (pairing == "exact") return "#d1495b";
   if (pairing == "auction") return "#2e86ab";
   if (pairing == "greedy") return "#3a9d5d";
-  constexpr const char* others[] = {"#c98a1b", "#6a4c93", "#1b998b", "#e07a9b", "#4f6d7a"};
-  return others[place % 5];
+  constexpr const char* others[] = {"#6a4c93", "#9bb31f", "#1b998b", "#e07a9b", "#4f6d7a", "#c98a1b"};
+  return others[place % 6];
 }
 
 /// Runs a gnuplot script.
