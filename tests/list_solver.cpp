@@ -273,6 +273,25 @@ TEST_CASE("differences far below the fixed point, among many equal costs, are fo
   }
 }
 
+TEST_CASE("rows whose difference the fixed point rounds away exchange columns: the dense solver is not needed") {
+  const std::size_t n = 100;
+  for (const std::size_t copies : {2u, 5u}) {
+    for (const std::size_t m : {n, n + 3, n + 40, 3 * n}) {
+      tests::random_source draw(copies);
+      const auto base = tests::rows_alike(n, m, copies);
+      const auto cost = tests::make_matrix<double>(n, m, [&](std::size_t i, std::size_t j) {
+        return base(i / copies * copies, j / copies * copies) + 1e-6 * draw.uniform();
+      });
+      for (const simd_target target : tests::simd_targets()) {
+        INFO(copies << " copies, " << n << " x " << m << ", target " << static_cast<int>(target));
+        const auto o = on_lists(cost, target);
+        CHECK(o.result == solver_result::optimal);
+        CHECK(tests::is_proved(cost, finished(cost, o)));
+      }
+    }
+  }
+}
+
 TEMPLATE_TEST_CASE("asked for less than exact, the lists stop within epsilon", "", float, double, std::int16_t,
                    std::int32_t) {
   for (const auto& [name, make] : tests::families()) {

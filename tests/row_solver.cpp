@@ -225,7 +225,7 @@ TEST_CASE("differences below a unit of 16 bits are settled all the same, by the 
   CHECK(by_rows > 0);
 }
 
-TEST_CASE("rows whose difference is below a unit of 16 bits swap columns: the dense solver is not needed") {
+TEST_CASE("rows whose difference is below a unit of 16 bits exchange columns: the dense solver is not needed") {
   for (const std::size_t copies : {2u, 5u}) {
     const std::size_t n = 100;
     tests::random_source draw(copies);

@@ -36,6 +36,7 @@ TESTS = {
     "detail/row_solver-inl.hpp": ROWS,
     "detail/row_costs-inl.hpp": ROWS,
     "detail/row_scan-inl.hpp": ["row_scan", *ROWS],
+    "detail/exchange_columns.hpp": ["list_solver", "row_solver"],
     "detail/fast_solver.hpp": ["fast_solver", "jonker_volgenant", "auction"],
     "detail/forbidden_pairs.hpp": ["fast_solver"],
     "detail/forbidden_pairs-inl.hpp": ["fast_solver"],

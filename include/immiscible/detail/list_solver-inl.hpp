@@ -188,14 +188,16 @@ class list_solver : private list_paths<Cost> {
   /// until j is only as good: prices still only fall, so the lists stay valid, and a column left out, whose rounded cost is
   /// within half a unit, stays above its bound less 1/2. A column whose price fell makes its own row look again. If that
   /// ends, every row is tight (to 2^-48 of the largest cost, the rounding of double) and the matching is optimal for the
-  /// costs as given. It can only go on for ever if a cycle of rows would gain by swapping, that is if rounding changed the
-  /// optimum: hence the cap, and the dense solver afterwards.
+  /// costs as given. It can only go on for ever if a cycle of rows, the rest perhaps among them, would gain by exchanging columns,
+  /// that is if rounding changed the optimum: then they exchange them. A cycle that is not found meets the cap, and the dense
+  /// solver goes on.
   bool refine() {
     unscale_prices();
     if (!fixed_.rounds()) return true;
     head_ = tail_ = 0;
     const std::size_t rows = n_ < m_ ? n_ + 1 : n_;  // the rest, if any, is the last
     w_.waits.assign(rows, 1);
+    w_.lowered_by.assign(m_, -1);
     for (std::size_t i = 0; i < rows; ++i) enqueue(static_cast<std::int32_t>(i));
     for (std::size_t left = 16 * rows; head_ != tail_; --left) {
       if (left == 0) return false;
@@ -208,29 +210,43 @@ class list_solver : private list_paths<Cost> {
       } else {
         refine_row(i);
       }
+      if (left >= exchanges_from * rows) continue;
+      exchange_columns(p_.cost, i, w_.column_of_row.data(), w_.lowered_by.data(),
+                       [&](std::int32_t row, std::int32_t column) { exchange(row, column); });
     }
     return true;
   }
 
+  void exchange(std::int32_t row, std::int32_t column) {
+    w_.row_of_column[static_cast<std::size_t>(column)] = row == rest_row() ? owned_by_rest : row;
+    w_.column_of_row[static_cast<std::size_t>(row)] = column;
+    wake(row);
+  }
+
   /// The rest's own columns, and whatever was dearer, get the lowest price among its own.
   void refine_rest() {
-    const double level = exact_level();
+    const std::size_t lowest = lowest_of_rest();
+    const double level = w_.exact_price[lowest];
+    w_.column_of_row[n_] = static_cast<std::int32_t>(lowest);  // the one that it would give up
     for (std::size_t j = 0; j < m_; ++j) {
       if (w_.row_of_column[j] == owned_by_rest) {
         w_.exact_price[j] = level;
       } else if (w_.exact_price[j] > level + p_.largest * 0x1p-48) {
         w_.exact_price[j] = level;
+        w_.lowered_by[j] = rest_row();
         wake(w_.row_of_column[j]);
       }
     }
   }
 
-  double exact_level() const {
-    double level = std::numeric_limits<double>::infinity();
+  /// Of the rest's columns the one with the lowest price; n < m.
+  std::size_t lowest_of_rest() const {
+    std::size_t lowest = m_;
     for (std::size_t j = 0; j < m_; ++j) {
-      if (w_.row_of_column[j] == owned_by_rest) level = std::min(level, w_.exact_price[j]);
+      if (w_.row_of_column[j] != owned_by_rest) continue;
+      if (lowest == m_ || w_.exact_price[j] < w_.exact_price[lowest]) lowest = j;
     }
-    return level;
+    return lowest;
   }
 
   void wake(std::int32_t row) {
@@ -266,6 +282,7 @@ class list_solver : private list_paths<Cost> {
     const double cost = static_cast<double>(p_.cost(i, j));
     if (!(cost - w_.exact_price[j] < level - p_.largest * 0x1p-48)) return;
     w_.exact_price[j] = cost - level;
+    w_.lowered_by[j] = static_cast<std::int32_t>(i);
     const std::int32_t loser = w_.row_of_column[j];
     wake(loser == owned_by_rest ? rest_row() : loser);
   }
@@ -282,7 +299,7 @@ class list_solver : private list_paths<Cost> {
   /// With n < m relative to the level, so that columns of the rest have 0 and none has more.
   void write_prices() {
     p_.out.resize(n_, m_);
-    const double level = n_ < m_ ? exact_level() : 0;
+    const double level = n_ < m_ ? w_.exact_price[lowest_of_rest()] : 0;
     for (std::size_t j = 0; j < m_; ++j) {
       const bool of_rest = w_.row_of_column[j] == owned_by_rest;
       const double price = of_rest ? 0.0 : w_.exact_price[j] - level;

@@ -27,6 +27,7 @@
 
 #include <immiscible/batch.hpp>
 #include <immiscible/detail/aligned_vector.hpp>
+#include <immiscible/detail/exchange_columns.hpp>
 #include <immiscible/detail/sampled_row.hpp>
 #include <immiscible/detail/shortest_paths.hpp>
 #include <immiscible/detail/simd_dispatch.hpp>
@@ -104,8 +105,9 @@ struct list_workspace {
   aligned_vector<std::int32_t> start_price, price, row_of_column, distance, open_price, parent;
   aligned_vector<float> column_sum, column_square;
   std::vector<double> exact_price;
+  std::vector<std::int32_t> lowered_by;  // the row that lowered it last, in refine; -1: none
   // rows
-  aligned_vector<std::int32_t> column_of_row, cost_of_row;  // its column ([n + 1], the last for no row), and q there
+  aligned_vector<std::int32_t> column_of_row, cost_of_row;  // its column ([n + 1]: no row, or the rest), and q there
   aligned_vector<std::int32_t> short_bound, long_bound;     // b_i of the two lists
   aligned_vector<std::int32_t> long_length, long_capacity;  // in blocks of 16
   std::vector<std::size_t> long_begin;                      // where in the pool

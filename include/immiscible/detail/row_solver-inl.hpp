@@ -241,10 +241,8 @@ class row_solver {
   /// until j is only as good. Such a column has a q at most 2 `rounding` above that of its own, by today's price of its own and
   /// the price v of j, which was no lower: so the rows of int16 tell where to look. A column whose price fell makes its own row
   /// look again. If that ends, every row is tight (to 2^-48 of the largest cost, the rounding of double) and the matching is
-  /// optimal for the costs as given. It can only go on for ever if a cycle of rows would gain by swapping, that is if rounding
-  /// changed the optimum. Then each of these rows lowers the price of the next one's column, again and again: so the rows that
-  /// lowered a price last lead round the cycle, and `swap_cycle` finds it. (Cherkassky and Goldberg, 1999: such a cycle gains.)
-  /// What it does not find meets the cap, and the dense solver goes on.
+  /// optimal for the costs as given. It can only go on for ever if a cycle of rows would gain by exchanging columns, that is if
+  /// rounding changed the optimum: then they exchange them. A cycle that is not found meets the cap, and the dense solver goes on.
   bool refine() {
     tolerance_ = costs_.largest() * 0x1p-48;
     head_ = tail_ = 0;
@@ -259,7 +257,12 @@ class row_solver {
       const auto i = static_cast<std::size_t>(w_.queue[head_++ & queue_mask_]);
       w_.waits[i] = 0;
       refine_row(i);
-      if (left < cycles_from * n_) swap_cycle(i);
+      if (left >= exchanges_from * n_) continue;
+      exchange_columns(p_.cost, i, w_.column_of_row.data(), w_.lowered_by.data(),
+                       [&](std::int32_t row, std::int32_t column) {
+                         give(static_cast<std::size_t>(row), column);
+                         look_again(row);
+                       });
     }
     return true;
   }
@@ -310,35 +313,6 @@ class row_solver {
     enqueue(row);
   }
 
-  std::int32_t lowered_own(std::int32_t row) const {
-    return w_.lowered_by[static_cast<std::size_t>(w_.column_of_row[static_cast<std::size_t>(row)])];
-  }
-
-  /// If the rows that lowered prices lead from row i back to it, and gain by it, each takes the column that it lowered last.
-  void swap_cycle(std::size_t i) {
-    const auto start = static_cast<std::int32_t>(i);
-    double gain = 0;
-    std::int32_t row = start;
-    std::size_t length = 0;
-    do {
-      const std::int32_t column = w_.column_of_row[static_cast<std::size_t>(row)];
-      const std::int32_t taker = lowered_own(row);
-      if (taker < 0 || ++length > longest_cycle) return;
-      gain += static_cast<double>(p_.cost(static_cast<std::size_t>(row), static_cast<std::size_t>(column))) -
-              static_cast<double>(p_.cost(static_cast<std::size_t>(taker), static_cast<std::size_t>(column)));
-      row = taker;
-    } while (row != start);
-    if (!(gain > 0)) return;
-    std::int32_t column = w_.column_of_row[i];
-    do {
-      row = std::exchange(w_.lowered_by[static_cast<std::size_t>(column)], -1);
-      const std::int32_t next = w_.column_of_row[static_cast<std::size_t>(row)];
-      give(static_cast<std::size_t>(row), column);
-      look_again(row);
-      column = next;
-    } while (row != start);
-  }
-
   // ---------------------------------------------------------------------------------------------- handing over
 
   /// exact_price = p + v in units of the costs.
@@ -376,8 +350,6 @@ class row_solver {
 
   static constexpr double rounding =
       1;  // of a q, in units: half a unit, and the rounding of floats below row_cost_limit
-  static constexpr std::size_t cycles_from = 14;  // of the 16 n looks of refine: most problems end within the first 2 n
-  static constexpr std::size_t longest_cycle = 64;  // that swap_cycle follows
 
   row_costs<Cost> costs_;
   const row_problem<Cost>& p_;

@@ -28,6 +28,7 @@
 
 #include <immiscible/batch.hpp>
 #include <immiscible/detail/aligned_vector.hpp>
+#include <immiscible/detail/exchange_columns.hpp>
 #include <immiscible/detail/sampled_row.hpp>
 #include <immiscible/detail/shortest_paths.hpp>
 #include <immiscible/detail/simd_dispatch.hpp>
@@ -40,7 +41,6 @@
 #include <cstring>
 #include <limits>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 namespace immiscible {
