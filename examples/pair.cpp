@@ -98,8 +98,7 @@ void take(const immiscible::basic_assignment<Price>& answer, report& r) {
   r.total_cost = answer.total_cost;
   r.lower_bound = answer.lower_bound;
   r.status = answer.status;
-  r.gap = answer.status == immiscible::status::infeasible ? std::numeric_limits<double>::infinity()
-                                                          : immiscible::gap(answer);
+  r.gap = immiscible::gap(answer);
 }
 
 /// Runs `work` and adds its wall-clock seconds to `seconds`.

@@ -176,6 +176,7 @@ TEST_CASE("the gap is what the bound leaves open: never negative, infinite witho
   CHECK(immiscible::gap(immiscible::assignment{{}, {}, {}, 5, 3, status::feasible}) == 2);
   CHECK(immiscible::gap(immiscible::assignment{{}, {}, {}, 5, 5 + 1e-12, status::optimal}) == 0);
   CHECK(immiscible::gap(immiscible::assignment{{}, {}, {}, 5, -infinity, status::feasible}) == infinity);
+  CHECK(immiscible::gap(immiscible::assignment{{}, {}, {}, infinity, infinity, status::infeasible}) == infinity);
 }
 
 TEST_CASE("permuted rows are the same rows, bit for bit, each where the permutation says") {

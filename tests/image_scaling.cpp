@@ -53,14 +53,24 @@ TEST_CASE("flow matching: the same with the shifted time") {
       const double shifted = immiscible::shifted_time(t, c), size = immiscible::scaled_flow_magnitude(t, c);
       REQUIRE((shifted >= 0 && shifted <= 1));
       for (std::size_t k = 0; k < x.values.size(); ++k) {
-        const double left = (1 - t) * e.values[k] + t * c * x.values[k];
-        const double right = size * ((1 - shifted) * e.values[k] + shifted * x.values[k]);
+        const double left = (1 - t) * c * x.values[k] + t * e.values[k];
+        const double right = size * ((1 - shifted) * x.values[k] + shifted * e.values[k]);
         REQUIRE(left == Approx(right).epsilon(1e-9).margin(1e-9));
       }
       if (t == 0 || t == 1) continue;
-      const double shift = 2 * (std::log(shifted / (1 - shifted)) - std::log(t / (1 - t)));
+      const double shift = 2 * (std::log((1 - shifted) / shifted) - std::log((1 - t) / t));
       CHECK(shift == Approx(immiscible::log_snr_shift(c)).epsilon(1e-6).margin(1e-6));
     }
+  }
+  CHECK(immiscible::shifted_time(0.75, 2) == Approx(0.6));  // t is 0 for an image and 1 for noise, as everywhere here
+}
+
+TEST_CASE("the ends of a schedule stay where they are, however large the factor") {
+  for (const double c : {1e-300, 1e-170, 1e170, 1e300}) {
+    CHECK(immiscible::shifted_alpha_bar(0, c) == 0);
+    CHECK(immiscible::shifted_alpha_bar(1, c) == 1);
+    CHECK(immiscible::shifted_time(0, c) == 0);
+    CHECK(immiscible::shifted_time(1, c) == 1);
   }
 }
 

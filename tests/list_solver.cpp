@@ -273,14 +273,17 @@ TEST_CASE("differences far below the fixed point, among many equal costs, are fo
   }
 }
 
-TEST_CASE("rows whose difference the fixed point rounds away exchange columns: the dense solver is not needed") {
+TEMPLATE_TEST_CASE("rows whose difference the fixed point rounds away exchange columns: the dense solver is not needed",
+                   "", double, std::int32_t) {
+  constexpr double level = std::is_integral<TestType>::value ? 1e5 : 1, difference = level == 1 ? 1e-6 : 12;
   const std::size_t n = 100;
   for (const std::size_t copies : {2u, 5u}) {
-    for (const std::size_t m : {n, n + 3, n + 40, 3 * n}) {
+    for (const std::size_t m : {n, n + 1, n + 3, n + 40, 3 * n}) {
       tests::random_source draw(copies);
       const auto base = tests::rows_alike(n, m, copies);
-      const auto cost = tests::make_matrix<double>(n, m, [&](std::size_t i, std::size_t j) {
-        return base(i / copies * copies, j / copies * copies) + 1e-6 * draw.uniform();
+      const auto cost = tests::make_matrix<TestType>(n, m, [&](std::size_t i, std::size_t j) {
+        return static_cast<TestType>(level * base(i / copies * copies, j / copies * copies) +
+                                     difference * draw.uniform());
       });
       for (const simd_target target : tests::simd_targets()) {
         INFO(copies << " copies, " << n << " x " << m << ", target " << static_cast<int>(target));

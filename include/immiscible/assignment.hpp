@@ -25,7 +25,7 @@ namespace immiscible {
 enum class status {
   optimal,    ///< proved by its prices: no matching is cheaper
   feasible,   ///< a matching; `lower_bound` says how far from the optimum it can be at most
-  infeasible  ///< no matching exists: +infinity costs forbid every one
+  infeasible  ///< no matching: +infinity costs forbid every one (of the greedy methods: the one that they went for)
 };
 
 /// In what the costs are computed from the samples.
@@ -57,9 +57,10 @@ using price_of = std::conditional_t<std::is_integral<Cost>::value, std::int64_t,
 
 /// How much cheaper than this answer the best matching can be at most: total_cost - lower_bound, never negative.
 ///
-/// @return  0 for an optimal answer, +infinity when no lower bound is known.
+/// @return  0 for an optimal answer; +infinity when no lower bound is known, or for an infeasible answer.
 template <class Price>
 double gap(const basic_assignment<Price>& answer) {
+  if (answer.status == status::infeasible) return std::numeric_limits<double>::infinity();
   return std::max(0.0, answer.total_cost - answer.lower_bound);
 }
 
@@ -69,7 +70,9 @@ double gap(const basic_assignment<Price>& answer) {
 /// the pairs, and (n < m) that v_j <= 0 with equality on unmatched columns.
 ///
 /// @param cost       [n, m] row-major, host, n <= m; +infinity forbids a pair.
-/// @param tolerance  allowed violation, relative to the largest finite |cost|; integer costs are checked exactly.
+/// @param tolerance  allowed violation, relative to the largest finite |cost|; integer costs are checked exactly. 1e-10 is for the
+///                   costs that the solver got. What `assign` proves are costs that it never writes down as a whole: beside those of
+///                   `pairwise_cost`, which round otherwise, take 1e-12 for samples in double, 1e-5 in float.
 /// @return           the verdict; false for an infeasible answer.
 ///
 /// Cost: one pass over `cost`, O(n + m) memory.

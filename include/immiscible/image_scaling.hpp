@@ -21,6 +21,7 @@
 #include <limits>
 #include <sstream>
 #include <string>
+#include <type_traits>
 
 namespace immiscible {
 
@@ -63,15 +64,15 @@ double shifted_alpha_bar(double alpha_bar, double c);
 /// sqrt(c^2 ab + 1 - ab): see `shifted_alpha_bar`.
 double scaled_magnitude(double alpha_bar, double c);
 
-/// Flow matching, x_t = (1 - t) e + t x: the time whose point on plain images is that of `t` on scaled ones, up to
+/// Flow matching, x_t = (1 - t) x + t e: the time whose point on plain images is that of `t` on scaled ones, up to
 /// `scaled_flow_magnitude`:
 ///
-///   (1 - t) e + t c x  =  scaled_flow_magnitude(t, c) ((1 - t') e + t' x),  t' = shifted_time(t, c)
+///   (1 - t) c x + t e  =  scaled_flow_magnitude(t, c) ((1 - t') x + t' e),  t' = shifted_time(t, c)
 ///
-/// @param t  0 (noise) to 1 (image).
+/// @param t  0 (image) to 1 (noise). Where your time runs the other way, 1 - shifted_time(1 - t, c).
 double shifted_time(double t, double c);
 
-/// 1 - t + t c: see `shifted_time`.
+/// (1 - t) c + t: see `shifted_time`.
 double scaled_flow_magnitude(double t, double c);
 
 // ------------------------------------------------------------------------------------------------ Implementation
@@ -107,6 +108,7 @@ template <class Images>
 void scale_images(Images&& images, const image_scaling& scaling) {
   const auto view = as_batch(images);
   using scalar = typename decltype(view)::value_type;
+  static_assert(std::is_assignable<decltype(view(0, 0)), scalar>::value, "scale_images writes to the images");
   const auto c = detail::positive_scalar<scalar>("scale_images", "factor", scaling.factor);
   detail::positive_scalar<scalar>("scale_images", "range", scaling.range);
   for (std::size_t i = 0; i < view.rows(); ++i) {
@@ -118,6 +120,7 @@ template <class Samples>
 void unscale_images(Samples&& samples, const image_scaling& scaling, bool clip) {
   const auto view = as_batch(samples);
   using scalar = typename decltype(view)::value_type;
+  static_assert(std::is_assignable<decltype(view(0, 0)), scalar>::value, "unscale_images writes to the samples");
   const auto c = detail::positive_scalar<scalar>("unscale_images", "factor", scaling.factor);
   const auto range = detail::positive_scalar<scalar>("unscale_images", "range", scaling.range);
   for (std::size_t i = 0; i < view.rows(); ++i) {
@@ -136,7 +139,7 @@ inline double log_snr_shift(double c) {
 inline double shifted_alpha_bar(double alpha_bar, double c) {
   detail::require_factor("shifted_alpha_bar", c);
   detail::require_share("shifted_alpha_bar", "alpha_bar", alpha_bar);
-  return alpha_bar / (alpha_bar + (1 - alpha_bar) / c / c);
+  return alpha_bar == 0 ? 0.0 : alpha_bar / (alpha_bar + (1 - alpha_bar) / c / c);  // (1 / c / c may be 0)
 }
 
 inline double scaled_magnitude(double alpha_bar, double c) {
@@ -148,13 +151,13 @@ inline double scaled_magnitude(double alpha_bar, double c) {
 inline double shifted_time(double t, double c) {
   detail::require_factor("shifted_time", c);
   detail::require_share("shifted_time", "t", t);
-  return t / (t + (1 - t) / c);
+  return t / (t + (1 - t) * c);
 }
 
 inline double scaled_flow_magnitude(double t, double c) {
   detail::require_factor("scaled_flow_magnitude", c);
   detail::require_share("scaled_flow_magnitude", "t", t);
-  return 1 - t + t * c;
+  return (1 - t) * c + t;
 }
 
 }  // namespace immiscible

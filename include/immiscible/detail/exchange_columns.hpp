@@ -10,7 +10,7 @@
 namespace immiscible {
 namespace detail {
 
-/// `refine` tries exchanges once fewer than this many looks a row are left of its 16: most problems end within the first 2.
+/// `refine` tries exchanges once fewer looks than this many a row are left of its 16 a row: most problems end before.
 constexpr std::size_t exchanges_from = 14;
 constexpr std::size_t longest_exchange = 64;  // rows
 
@@ -19,7 +19,7 @@ constexpr std::size_t longest_exchange = 64;  // rows
 /// In `refine` a row lowers the price of each column that is better than its own, until that is only as good. It goes on for ever
 /// only if a cycle of rows would gain by exchanging columns, that is if rounding changed the optimum. Then each of these rows lowers
 /// the price of the next one's column, again and again: so they lead round the cycle. An exchange that gains is one for the better
-/// whatever the prices are, so nothing here has to be trusted.
+/// whatever the prices are (to the rounding of doubles; the cap ends what rounding might begin), so nothing here has to be trusted.
 ///
 /// @param  cost  [n, m]; row n stands for the columns that no row gets (list_paths-inl.hpp), and costs nothing
 /// @param  column_of_row  [n + 1]

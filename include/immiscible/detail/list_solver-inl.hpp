@@ -189,8 +189,7 @@ class list_solver : private list_paths<Cost> {
   /// within half a unit, stays above its bound less 1/2. A column whose price fell makes its own row look again. If that
   /// ends, every row is tight (to 2^-48 of the largest cost, the rounding of double) and the matching is optimal for the
   /// costs as given. It can only go on for ever if a cycle of rows, the rest perhaps among them, would gain by exchanging columns,
-  /// that is if rounding changed the optimum: then they exchange them. A cycle that is not found meets the cap, and the dense
-  /// solver goes on.
+  /// that is if rounding changed the optimum: then they exchange them. Where 16 looks a row do not suffice, the dense solver goes on.
   bool refine() {
     unscale_prices();
     if (!fixed_.rounds()) return true;

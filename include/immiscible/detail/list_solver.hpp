@@ -7,7 +7,7 @@
 // INVARIANT (why lists are safe). Prices only ever FALL, so reduced costs only ever RISE. When row i's list is built with
 // bound b_i, every column left out of it has r_ij >= b_i, then and for ever. While the least r of the list is <= b_i it is the
 // least of the row, and min(second least of the list, b_i) is a lower bound of the row's second least. Otherwise the list is
-// built again with today's prices. A row has two lists: a long one (everything within about 0.65 standard deviations of the
+// built again with today's prices. A row has two lists: a long one (everything within about 0.7 standard deviations of the
 // row's least, made from the dense row) and a short one of 16 (made from the long one), which is all that a bid reads.
 //
 // With n < m the columns that no row gets belong to "the rest", one node that stands for the m - n rows that a square problem
@@ -118,7 +118,7 @@ struct list_workspace {
   // one row
   aligned_vector<std::int32_t> fixed, reduced, chosen;
   aligned_vector<float> weight;
-  std::vector<char> waits;  // [n] 1: the row is in the queue (refine)
+  std::vector<char> waits;  // [n], with n < m [n + 1]; 1: the row is in the queue (refine)
   // the tree of a search
   aligned_vector<std::int32_t> passed_column, passed_distance;
   struct tree_row {

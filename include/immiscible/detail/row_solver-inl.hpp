@@ -242,7 +242,8 @@ class row_solver {
   /// the price v of j, which was no lower: so the rows of int16 tell where to look. A column whose price fell makes its own row
   /// look again. If that ends, every row is tight (to 2^-48 of the largest cost, the rounding of double) and the matching is
   /// optimal for the costs as given. It can only go on for ever if a cycle of rows would gain by exchanging columns, that is if
-  /// rounding changed the optimum: then they exchange them. A cycle that is not found meets the cap, and the dense solver goes on.
+  /// rounding changed the optimum: then they exchange them. Where 16 looks a row do not suffice, and where a level rose so high that a
+  /// column which is far might be better, the dense solver goes on.
   bool refine() {
     tolerance_ = costs_.largest() * 0x1p-48;
     head_ = tail_ = 0;
@@ -256,7 +257,7 @@ class row_solver {
       hwy::Prefetch(p_.cost.row(later) + w_.column_of_row[later]);
       const auto i = static_cast<std::size_t>(w_.queue[head_++ & queue_mask_]);
       w_.waits[i] = 0;
-      refine_row(i);
+      if (!refine_row(i)) return false;
       if (left >= exchanges_from * n_) continue;
       exchange_columns(p_.cost, i, w_.column_of_row.data(), w_.lowered_by.data(),
                        [&](std::int32_t row, std::int32_t column) {
@@ -267,12 +268,14 @@ class row_solver {
     return true;
   }
 
-  void refine_row(std::size_t i) {
+  /// @return  false: a column that is far might be better
+  bool refine_row(std::size_t i) {
     const auto own = static_cast<std::size_t>(w_.column_of_row[i]);
     const double level = static_cast<double>(p_.cost(i, own)) - w_.exact_price[own];
     const double bound = level * costs_.scale() - w_.offset[i] + 2 * rounding;
+    if (!(bound < row_far)) return false;
     const row_tag tag;
-    const auto limit = hn::Set(tag, static_cast<std::int16_t>(std::min(bound, row_far - 1.0)));
+    const auto limit = hn::Set(tag, static_cast<std::int16_t>(bound));
     const std::int16_t* const cost = costs_.row(i);
     const std::int16_t* const price = w_.price.data();
     const std::size_t own_block = own - own % row_block;
@@ -289,6 +292,7 @@ class row_solver {
         lower_price(i, j + static_cast<std::size_t>(__builtin_ctz(better)), level);
       }
     }
+    return true;
   }
 
   static HWY_INLINE std::uint32_t bits_of(hn::Mask<row_tag> mask) {

@@ -69,8 +69,6 @@ constexpr std::size_t row_block = 32;    // columns are padded to a multiple of 
 constexpr std::int32_t row_far = 32767;  // and more
 /// Each row's least cost at first: room below for columns whose price rises beforehand, and above for the rest.
 constexpr std::int32_t row_least = -24576;
-/// `refine` looks no further than far: its rows' levels begin at 8,192 at most and rise by no more than its cap allows.
-static_assert(8192 + 16 * row_solver_max_rows * 3 / 2 < row_far, "refine might miss a better column");
 /// |c s| and |p| stay below, so that float holds c s - p to a fraction of a unit.
 constexpr float row_cost_limit = 1 << 21;
 
