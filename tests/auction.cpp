@@ -300,6 +300,14 @@ TEST_CASE("a tolerance that is not positive and finite is refused") {
   }
 }
 
+TEST_CASE("with an epsilon the tolerance is not looked at") {
+  const auto cost = tests::rows_alike(40, 40, 6);
+  const auto expected = auction(cost, auction_options{0.1, 2.0});
+  for (const double tolerance : {0.0, -1.0, infinity, tests::not_a_number<double>}) {
+    CHECK(tests::are_identical(auction(cost, auction_options{tolerance, 2.0}), expected));
+  }
+}
+
 TEST_CASE("any positive tolerance ends with a matching") {
   const auto cost = tests::many_values(20, 20, 1);
   const auto wide = tests::many_values(20, 25, 1);

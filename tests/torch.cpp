@@ -140,6 +140,20 @@ TEST_CASE("permute_rows gives every image its noise, in any dtype, in place or n
   }
 }
 
+TEST_CASE("matched is assign and permute_rows in one, whatever the method, and leaves what it is given") {
+  const at::Tensor images = integers({12, 3, 4}, 1), noise = integers({24, 3, 4}, 2);
+  const at::Tensor before = noise.clone();
+  for (const assign_options& options :
+       {options_of(method::exact), options_of(method::auction), options_of(method::nearest, 2)}) {
+    const at::Tensor expected = immiscible::permute_rows(noise, assign(images, noise, options).noise_of_image);
+    CHECK(at::equal(immiscible::matched(images, noise, options), expected));
+  }
+  CHECK(at::equal(immiscible::matched(images, noise.to(at::kBFloat16)),
+                  immiscible::matched(images, noise).to(at::kBFloat16)));
+  CHECK(at::equal(noise, before));
+  CHECK_THROWS_AS(immiscible::matched(images, noise.slice(0, 0, 5)), std::invalid_argument);
+}
+
 TEST_CASE("more noises than images, and candidates: permute_rows picks the chosen ones") {
   const at::Tensor images = integers({5, 8}, 14), noise = integers({20, 8}, 15);
   const auto nearest = assign(images, noise, options_of(method::nearest, 4));

@@ -16,10 +16,13 @@
 #include <immiscible/method.hpp>
 #include <immiscible/nearest_noise.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -35,7 +38,8 @@ struct assign_options {
   immiscible::precision precision = immiscible::precision::full;  ///< of the costs; see `assign`
 };
 
-/// Working memory of `assign`; reuse it, and batches of the same or a smaller size allocate next to nothing.
+/// Working memory of `assign`; reuse it, and batches of the same or a smaller size allocate next to nothing. One call at a time: threads
+/// need one each.
 template <class Scalar>
 struct assign_workspace {
   std::vector<Scalar> cost;  // [n, m]
@@ -56,7 +60,7 @@ struct assign_workspace {
 /// @throws std::invalid_argument  shapes that do not fit, n > m, a value that is not finite (the row is named), values whose
 ///                                squared distances overflow, candidates < 1, threads < 1, a tolerance that is not positive,
 ///                                or precision::int8 for what has no bytes (double samples, other methods and costs, a
-///                                program without oneDNN, d > 133,000).
+///                                program without oneDNN, d > 133,144, rounded costs that int32 does not hold).
 ///
 /// Precision:   precision::int8 rounds the samples to bytes (float samples, exact or auction, squared_l2 or inner_product, in
 ///              programs that link `immiscible::onednn`). The answer is then exact for the rounded costs, and total_cost and
@@ -64,7 +68,7 @@ struct assign_workspace {
 ///              images such pairs keep 99.95 % and more of the reduction of the distance. `precision` of the answer tells.
 /// Cost:        one product of matrices (2 n m d operations) and one [n, m] matrix of costs; then the solver. int8: also one
 ///              byte for each value of the samples.
-///              nearest: O(n k d), no matrix; none: nothing.
+///              nearest: O(n k d), no matrix; none: the pairs' own costs, O(n d).
 /// Determinism: same input, same answer, for any number of threads.
 /// Reference:   Li et al., Immiscible Diffusion, NeurIPS 2024 (exact); Li et al., 2025 (nearest).
 template <class Images, class Noise>

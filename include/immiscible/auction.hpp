@@ -58,8 +58,8 @@ struct auction_workspace {
 /// @return         as `jonker_volgenant`, but with status::feasible, the prices reached, and lower_bound <= optimum <=
 ///                 total_cost <= optimum + n epsilon; status::optimal where the problem was solved exactly. Integer
 ///                 prices are rounded down, so for integer costs the bound may be up to n + m lower still.
-/// @throws std::invalid_argument  a tolerance that is not positive and finite, a negative or infinite epsilon, n > m, or a
-///                                cost that is NaN or -infinity.
+/// @throws std::invalid_argument  a negative or infinite epsilon, where it is 0 a tolerance that is not positive and finite, n > m,
+///                                or a cost that is NaN or -infinity.
 ///
 /// Cost:        about 5 bids a row on image-noise costs, at most 64, then the exact solver. Memory: that of jonker_volgenant (for n = m
 ///              up to 1,024, float or double, the costs in 16 bits).
@@ -210,11 +210,11 @@ void dense_auction(const batch<Cost>& cost, double epsilon, basic_assignment<pri
 template <class Cost>
 void auction(const batch<Cost>& cost, const auction_options& options, basic_assignment<price_of<Cost>>& out,
              auction_workspace<Cost>& workspace) {
-  if (!(options.tolerance > 0) || !std::isfinite(options.tolerance)) {
-    detail::fail("auction", "needs a tolerance above 0, got " + std::to_string(options.tolerance));
-  }
   if (!(options.epsilon >= 0) || !std::isfinite(options.epsilon)) {
     detail::fail("auction", "needs a finite epsilon of at least 0, got " + std::to_string(options.epsilon));
+  }
+  if (options.epsilon == 0 && (!(options.tolerance > 0) || !std::isfinite(options.tolerance))) {
+    detail::fail("auction", "needs a tolerance above 0, got " + std::to_string(options.tolerance));
   }
   auto& state = workspace.exact.exact;
   auto& fast = workspace.exact.fast;

@@ -41,8 +41,8 @@ struct noise_report {
   double ks_lengths_p =
       1;  ///< Kolmogorov-Smirnov, the rows' |e|^2 against chi-square with d degrees of freedom (nearly: from
           ///< d = 3 on; below, many rows of N(0, I) fail it)
-  double largest_eigenvalue = 1;  ///< of the covariance of the noise
-  double upper_edge = 1;          ///< of Marchenko and Pastur's law for n rows of d values
+  double largest_eigenvalue = 1;  ///< of the covariance of the noise, of its first 512 rows
+  double upper_edge = 1;          ///< of Marchenko and Pastur's law for that many rows of d values
   double largest_z = 0;           ///< of the largest eigenvalue, by the law of Tracy and Widom
   double alignment = 0;  ///< mean of x.e / |x| over the pairs: how far noise leans towards its own image; 0 unpaired
   std::vector<direction_report> directions;  ///< in which the images vary most
@@ -52,7 +52,7 @@ struct noise_report {
 ///
 /// @param noise       [n, d] row-major, host, float; finite; row i belongs to image i.
 /// @param images      [n, d], the same.
-/// @param directions  principal directions of the images to look along, at most n and d.
+/// @param directions  principal directions of the images (the first 512) to look along, at most n, 512 and d.
 /// @throws std::invalid_argument  shapes that differ, n < 2, d < 1, or a value that is not finite.
 ///
 /// Cost:        sorts n d values; eigenvalues of matrices of min(n, 512) rows at most: seconds at n = 1024, d = 3072. Copies of noise

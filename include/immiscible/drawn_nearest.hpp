@@ -41,7 +41,7 @@ inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 /// @param out          [n, d]; overwritten; must not overlap `images`.
 /// @param function     what is least: squared_l2 (or l2, the same) or inner_product. An image of zeros has no inner
 ///                     products to choose by and keeps its plain row; by distance it gets the shortest of k.
-/// @param threads      how many threads share the rows; the result is the same for any number.
+/// @param threads      how many threads share the rows (0: one); the result is the same for any number.
 /// @throws std::invalid_argument  k, step, first_index or d out of range, shapes that differ, another cost, or a value
 ///                                that is not finite (the row is named); nothing is written then.
 ///

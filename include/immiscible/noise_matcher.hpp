@@ -47,7 +47,7 @@ struct matched_noise {
       pairs;  ///< noise_of_image[i] is the index of row i: it is the noise (seed, step, noise_of_image[i]); see drawn_nearest
 };
 
-/// Draws N(0, I) noise for every batch and pairs it with the images.
+/// Draws N(0, I) noise for every batch and pairs it with the images. One call at a time: threads need a matcher each.
 class noise_matcher {
  public:
   /// @throws std::invalid_argument  paired_fraction outside 0 ... 1, pool < 1, or pool > 1 with method::drawn_nearest.

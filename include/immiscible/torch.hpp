@@ -2,6 +2,7 @@
 //
 //   auto paired = immiscible::assign(images, noise);                        // any shape [n, ...]
 //   noise = immiscible::permute_rows(noise, paired.noise_of_image);         // noise[i] now belongs to images[i]
+//   noise = immiscible::matched(images, noise);                             // both in one
 //
 //   immiscible::torch_noise_matcher match({/*seed*/ 42});                   // or: draws the noise itself
 //   auto noise = match(images, step).noise;                                 // shape and dtype of `images`
@@ -77,6 +78,13 @@ inline at::Tensor index_tensor(const std::vector<std::int32_t>& noise_of_image);
 /// @return  `rows`.
 /// @throws std::invalid_argument  `source_of_row` is not a permutation of 0 ... m - 1 (nothing is changed then).
 inline at::Tensor& permute_rows_(at::Tensor& rows, const std::vector<std::int32_t>& source_of_row);
+
+/// The noise that belongs to each image: `assign`, then `permute_rows`.
+///
+/// @return  [n, ...] with the dtype of `noise`.
+/// @throws  as `assign`.
+[[nodiscard]] inline at::Tensor matched(const at::Tensor& images, const at::Tensor& noise,
+                                        const assign_options& options = {});
 
 /// Noise that belongs to a batch of images, and how it was chosen.
 struct matched_noise_tensor {
@@ -211,6 +219,10 @@ inline at::Tensor& permute_rows_(at::Tensor& rows, const std::vector<std::int32_
                                       std::to_string(source_of_row.size()) + " indices that are not one");
   }
   return rows.copy_(permute_rows(rows, source_of_row));
+}
+
+inline at::Tensor matched(const at::Tensor& images, const at::Tensor& noise, const assign_options& options) {
+  return permute_rows(noise, assign(images, noise, options).noise_of_image);
 }
 
 inline matched_noise_tensor torch_noise_matcher::match(const at::Tensor& images, std::uint64_t step,
