@@ -70,7 +70,7 @@ TEST_CASE("sampled rows: in order, and of every class, however classes take turn
         bool in_order = true;
         for (std::size_t r = 0; r < rows; ++r) {
           const std::size_t i = immiscible::detail::sampled_row(r, rows, n);
-          in_order &= i >= r * (n / rows) && i < (r + 1) * (n / rows);
+          in_order &= i >= r * n / rows && i < (r + 1) * n / rows;  // equal parts that make up the whole
           met[i % classes] = true;
         }
         INFO("n = " << n << ", " << rows << " rows, " << classes << " classes");

@@ -131,7 +131,7 @@ TEST_CASE("image-like costs take no more work than they did: rows and lists read
                         {128, 1280, 7.1, 37.4}}) {
     for (const simd_target target : tests::simd_targets()) {
       immiscible::detail::solver_effort all;
-      constexpr std::uint64_t problems = 3;
+      constexpr std::uint64_t problems = 12;  // with fewer, luck moves the mean by a tenth
       for (std::uint64_t seed = 1; seed <= problems; ++seed) {
         const auto o = on_lists(converted<float>(tests::rows_alike(s.n, s.m, seed)), target);
         all.rows_read += o.work.effort.rows_read;

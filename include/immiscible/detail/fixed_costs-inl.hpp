@@ -285,7 +285,9 @@ class fixed_costs {
       using tag = hn::ScalableTag<float>;
       const auto shift = hn::Set(tag(), mean);
       std::size_t j = 0;
+      const Cost* const next_row = cost_.row(sampled_row(std::min(r + 1, rows - 1), rows, n_));  // to the cache
       for (; j + hn::MaxLanes(tag()) <= m_; j += hn::MaxLanes(tag())) {
+        hwy::Prefetch(next_row + j);
         const auto x = hn::Sub(hn::LoadU(tag(), value + j), shift);
         hn::StoreU(hn::Add(hn::LoadU(tag(), sum + j), x), tag(), sum + j);
         hn::StoreU(hn::MulAdd(x, x, hn::LoadU(tag(), square + j)), tag(), square + j);
@@ -367,7 +369,9 @@ class fixed_costs {
       const int_block group_least = quantise<false>(sampled_row(r, rows, n_));
       const auto base = hn::Set(bits, group_least.least());
       auto sum = hn::Zero(tag());
+      const Cost* const next_row = cost_.row(sampled_row(std::min(r + 1, rows - 1), rows, n_));  // to the cache
       for (std::size_t j = 0; j < padded_; j += lanes) {
+        hwy::Prefetch(next_row + j);
         const auto above = hn::ConvertTo(tag(), hn::Sub(hn::LoadU(bits, fixed + j), base));
         const auto exponent = hn::Max(none, hn::NegMulAdd(above, slope, top));
         const auto share = hn::BitCast(tag(), hn::ShiftLeft<16>(hn::BitCast(bits, exponent)));

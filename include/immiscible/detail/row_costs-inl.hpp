@@ -104,7 +104,9 @@ class row_costs {
         total = hn::Add(total, x);
       });
       const auto own = hn::Set(tag, hn::GetLane(hn::SumOfLanes(tag, total)) / static_cast<float>(n_));
+      const Cost* const next_row = cost_.row(sampled_row(std::min(r + 1, rows - 1), rows, n_));
       for (std::size_t j = 0; j < padded_; j += row_float_lanes) {
+        hwy::Prefetch(next_row + j);
         const auto x = hn::Sub(hn::Load(tag, value + j), own);
         hn::Store(hn::Add(hn::Load(tag, mean + j), x), tag, mean + j);
         hn::Store(hn::MulAdd(x, x, hn::Load(tag, square + j)), tag, square + j);
@@ -195,7 +197,9 @@ class row_costs {
     const auto none = hn::Set(tag, integer_above), shift = hn::Set(tag, integer_above - offset);
     std::int16_t* const q = w_.cost.data() + i * padded_;
     auto sum = hn::Zero(tag);
+    const Cost* const next_row = cost_.row(std::min(i + 1, n_ - 1));  // on its way to the cache meanwhile
     for (std::size_t j = 0; j < padded_; j += row_float_lanes) {
+      hwy::Prefetch(next_row + j);
       const auto x = hn::Load(tag, centred + j);
       const auto fixed = hn::Sub(hn::BitCast(bits, hn::Add(x, shift)), hn::Set(bits, integer_bits));
       hn::Store(hn::DemoteTo(narrow, fixed), narrow, q + j);  // saturates

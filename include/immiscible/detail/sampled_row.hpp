@@ -12,11 +12,11 @@ namespace detail {
 ///
 /// Reference: the place is SplitMix64's (Steele, Lea and Flood, OOPSLA 2014) r-th number, modulo the part's length.
 inline std::size_t sampled_row(std::size_t r, std::size_t rows, std::size_t n) {
-  const std::size_t length = n / rows;
+  const std::size_t first = r * n / rows, length = (r + 1) * n / rows - first;
   std::uint64_t x = (static_cast<std::uint64_t>(r) + 1) * 0x9e3779b97f4a7c15;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
   x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return r * length + static_cast<std::size_t>((x ^ (x >> 31)) % length);
+  return first + static_cast<std::size_t>((x ^ (x >> 31)) % length);
 }
 
 }  // namespace detail
