@@ -104,9 +104,9 @@ class row_costs {
         total = hn::Add(total, x);
       });
       const auto own = hn::Set(tag, hn::GetLane(hn::SumOfLanes(tag, total)) / static_cast<float>(n_));
-      const Cost* const next_row = cost_.row(sampled_row(std::min(r + 1, rows - 1), rows, n_));
+      const Cost* const later_row = cost_.row(sampled_row(std::min(r + ahead, rows - 1), rows, n_));
       for (std::size_t j = 0; j < padded_; j += row_float_lanes) {
-        hwy::Prefetch(next_row + j);
+        hwy::Prefetch(later_row + j);
         const auto x = hn::Sub(hn::Load(tag, value + j), own);
         hn::Store(hn::Add(hn::Load(tag, mean + j), x), tag, mean + j);
         hn::Store(hn::MulAdd(x, x, hn::Load(tag, square + j)), tag, square + j);
@@ -160,6 +160,8 @@ class row_costs {
     return coarse > rows / 4;
   }
 
+  static constexpr std::size_t ahead = 2;  // rows: what a row takes to come, where costs have just been made
+
   // A float of 1.5 2^23 + x, for |x| < 2^22, has x, rounded to an integer, in its lowest bits.
   static constexpr float integer_above = 12582912.0f;
   static constexpr std::int32_t integer_bits = 0x4b400000;
@@ -197,9 +199,12 @@ class row_costs {
     const auto none = hn::Set(tag, integer_above), shift = hn::Set(tag, integer_above - offset);
     std::int16_t* const q = w_.cost.data() + i * padded_;
     auto sum = hn::Zero(tag);
-    const Cost* const next_row = cost_.row(std::min(i + 1, n_ - 1));  // on its way to the cache meanwhile
+    const std::size_t later = std::min(i + ahead, n_ - 1);
+    const Cost* const later_row = cost_.row(later);  // on its way to the cache, as is the place for its q
+    const std::int16_t* const later_q = row(later);
     for (std::size_t j = 0; j < padded_; j += row_float_lanes) {
-      hwy::Prefetch(next_row + j);
+      hwy::Prefetch(later_row + j);
+      hwy::Prefetch(later_q + j);
       const auto x = hn::Load(tag, centred + j);
       const auto fixed = hn::Sub(hn::BitCast(bits, hn::Add(x, shift)), hn::Set(bits, integer_bits));
       hn::Store(hn::DemoteTo(narrow, fixed), narrow, q + j);  // saturates
