@@ -5,8 +5,9 @@
 //   noise = on::permute_rows(noise, paired.noise_of_image);          // noise[i] now belongs to images[i]
 //   noise = on::matched(images, noise);                              // both in one
 //
-// These names are those of torch.hpp, in a namespace of their own (groups, matchers and views of rows differ: see there). A tensor knows its device only when the program runs, while
-// the answer differs in type (std::vector there, tensors here, so that nothing waits): one overload could not give both. So
+// These names are those of torch.hpp, in a namespace of their own (groups, matchers and views of rows differ: see there). A tensor
+// knows its device only when the program runs, while the answer differs in type (std::vector there, tensors here, so that nothing
+// waits): one overload could not give both. So
 // torch.hpp stays free of CUDA, both headers may be included, and a trainer chooses by one namespace alias.
 //
 // Everything is enqueued on the current stream, or on the one that is passed, and nothing waits but `synchronized_summary`.

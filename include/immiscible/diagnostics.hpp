@@ -52,7 +52,7 @@ struct noise_report {
 ///
 /// @param noise       [n, d] row-major, host, float; finite; row i belongs to image i.
 /// @param images      [n, d], the same.
-/// @param directions  principal directions of the images (the first 512) to look along, at most n, 512 and d.
+/// @param directions  principal directions of the images (of 512 evenly spread ones) to look along, at most n, 512 and d.
 /// @throws std::invalid_argument  shapes that differ, n < 2, d < 1, or a value that is not finite.
 ///
 /// Cost:        sorts n d values; eigenvalues of matrices of min(n, 512) rows at most: seconds at n = 1024, d = 3072. Copies of noise
