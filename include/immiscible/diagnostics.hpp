@@ -41,7 +41,7 @@ struct noise_report {
   double ks_lengths_p =
       1;  ///< Kolmogorov-Smirnov, the rows' |e|^2 against chi-square with d degrees of freedom (nearly: from
           ///< d = 3 on; below, many rows of N(0, I) fail it)
-  double largest_eigenvalue = 1;  ///< of the covariance of the noise, of its first 512 rows
+  double largest_eigenvalue = 1;  ///< of the covariance of the noise, of 512 rows at most
   double upper_edge = 1;          ///< of Marchenko and Pastur's law for that many rows of d values
   double largest_z = 0;           ///< of the largest eigenvalue, by the law of Tracy and Widom
   double alignment = 0;  ///< mean of x.e / |x| over the pairs: how far noise leans towards its own image; 0 unpaired
