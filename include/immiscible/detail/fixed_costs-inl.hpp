@@ -91,17 +91,22 @@ class fixed_costs {
         n_(problem.cost.rows()),
         m_(problem.cost.columns()),
         padded_((m_ + list_block - 1) / list_block * list_block),
-        scale_(fixed_point_scale(problem.largest, std::is_integral<Cost>::value) * (problem.sampled ? 0.5 : 1.0)),
-        most_bits_(bits_of(static_cast<float>(list_cost_limit / scale_))) {
+        is_by_spread_(problem.by_spread),
+        largest_(problem.largest),
+        scale_(problem.by_spread ? 1.0 : fixed_point_scale<Cost>(problem.largest)) {
     prepare();
+    const list_policy policy(n_);
+    look_at_samples(policy);
+    if (!in_range_) return;
     is_coarse_ = most_rows_are_coarse();
-    sample_columns(list_policy(n_));
-    sinkhorn_half_step(list_policy(n_));
+    choose_start_prices(policy);
+    sinkhorn_half_step(policy);
   }
 
   std::size_t padded() const { return padded_; }  // columns, rounded up to blocks
   double scale() const { return scale_; }
   double deviation() const { return deviation_; }  // of the centred costs, in units of the fixed point
+  double largest() const { return largest_; }      // max |c_ij|, about
 
   /// True if the fixed point hardly tells a row's least costs apart: small integers, or a few costs that dwarf the others.
   /// The dense solver is faster then: it works on the costs as given, and ties end its searches early.
@@ -110,8 +115,19 @@ class fixed_costs {
   /// False if the fixed point holds every cost as it is.
   bool rounds() const { return !std::is_integral<Cost>::value || scale_ != 1.0; }
 
+  /// |q_ij - (c_ij s - p_j)| is no more than this.
+  double rounding() const { return !rounds() ? 0.0 : is_float ? 0.75 : 0.5; }
+
   /// q_ij
-  std::int32_t operator()(std::size_t i, std::size_t j) const { return to_fixed(cost_(i, j)) - w_.start_price[j]; }
+  std::int32_t operator()(std::size_t i, std::size_t j) const {
+    if constexpr (is_float) {
+      const float level = level_of_row(i);
+      return bits_of(centred(i, j) + level) - bits_of(level);
+    }
+    constexpr double limit = 1 << 30;  // beyond the limits, and where it is not a number: something beyond the limits
+    const double scaled = static_cast<double>(cost_(i, j)) * scale_;
+    return static_cast<std::int32_t>(std::lrint(std::min(limit, std::max(-limit, scaled)))) - w_.start_price[j];
+  }
 
   std::int32_t units(float deviations) const {
     const double value = static_cast<double>(deviations) * deviation_;
@@ -124,19 +140,19 @@ class fixed_costs {
   int_block quantise(std::size_t i) {
     ++w_.effort.rows_read;
     const Cost* const row = cost_.row(i);
-    const std::int32_t* const start = w_.start_price.data();
     const std::int32_t* const price = w_.price.data();
     std::int32_t* const fixed = w_.fixed.data();
     std::int32_t* const reduced = w_.reduced.data();
-    const auto scale = hn::Set(float_tag(), static_cast<float>(scale_));
     const std::size_t whole = m_ / list_block * list_block;
-    check_tail<Check>(row, whole);
-    for (std::size_t j = whole; j < m_; ++j) fixed[j] = to_fixed(row[j]) - start[j];
-    int_block most = int_block::all(0);
+    for (std::size_t j = whole; j < m_; ++j) fixed[j] = (*this)(i, j);
+    const float level = level_of_row(i);
+    if (Check && is_float) {
+      for (std::size_t j = whole; j < m_; ++j) in_range_ &= (bits_of(centred(i, j) + level) ^ upper_bits) >> 23 == 0;
+    }
+    int_block beyond = int_block::all(0);
     int_block group_least = int_block::all(std::numeric_limits<std::int32_t>::max());
     for (std::size_t j = 0; j < whole; j += list_block) {
-      if (Check) most = max(most, magnitude_bits(row + j));
-      int_block q = rounded_block(row + j, scale) - int_block::load(start + j);
+      int_block q = fixed_block<Check>(row + j, j, level, beyond);
       q.store(fixed + j);
       if (Reduce) {
         q = q - int_block::load(price + j);
@@ -152,64 +168,73 @@ class fixed_costs {
       }
       group_least = min(group_least, q);
     }
-    if (Check) in_range_ &= most.greatest() <= most_bits_;
+    if (Check) in_range_ &= beyond.any_of() >> 23 == 0;
     return group_least;
   }
 
   /// False once a row was read with `Check` that does not suit the fixed point.
   bool in_range() const { return in_range_; }
 
-  /// 16 costs, scaled and rounded; `scale` serves float costs.
-  HWY_INLINE int_block rounded_block(const float* costs, hn::Vec<float_tag> scale) const {
+ private:
+  static constexpr bool is_float = std::is_same<Cost, float>::value;
+  static constexpr std::int32_t upper_bits = integer_bits >> 23 << 23;  // of all floats with an integer in their lowest bits
+
+  /// q of 16 costs from column j on. With `Check` float costs out of range leave a bit in `beyond` that is worth 2^23 or more.
+  template <bool Check>
+  HWY_INLINE int_block fixed_block(const float* costs, std::size_t j, float level, int_block& beyond) const {
+    const auto scale = hn::Set(float_tag(), static_cast<float>(scale_));
+    const auto row_level = hn::Set(float_tag(), level);
+    const float* const start = w_.float_start.data() + j;
     int_block b;
 #pragma GCC unroll 4
     for (std::size_t k = 0; k < int_block::parts; ++k) {
-      b.part[k] = hn::NearestInt(hn::Mul(scale, hn::LoadU(float_tag(), costs + k * int_block::lanes)));
+      const auto cost = hn::LoadU(float_tag(), costs + k * int_block::lanes);
+      const auto x = hn::MulSub(cost, scale, hn::Load(float_tag(), start + k * int_block::lanes));
+      b.part[k] = hn::BitCast(int_block::tag(), hn::Add(x, row_level));
     }
-    return b;
+    if (Check) beyond = beyond | (b ^ int_block::all(upper_bits));
+    return b - int_block::all(bits_of(level));
   }
-  HWY_INLINE int_block rounded_block(const double* costs, hn::Vec<float_tag>) const {
-    return rounded_doubles([&](std::size_t k) HWY_ATTR { return hn::LoadU(double_tag(), costs + k); });
+  template <bool Check>
+  HWY_INLINE int_block fixed_block(const double* costs, std::size_t j, float, int_block&) const {
+    const auto load = [&](std::size_t k) HWY_ATTR { return hn::LoadU(double_tag(), costs + k); };
+    return rounded_doubles(load) - int_block::load(w_.start_price.data() + j);
   }
-  HWY_INLINE int_block rounded_block(const std::int16_t* costs, hn::Vec<float_tag>) const {
+  template <bool Check>
+  HWY_INLINE int_block fixed_block(const std::int16_t* costs, std::size_t j, float, int_block&) const {
     const hn::Rebind<std::int16_t, int_block::tag> tag;
     int_block b;
 #pragma GCC unroll 4
     for (std::size_t k = 0; k < int_block::parts; ++k) {
       b.part[k] = hn::PromoteTo(int_block::tag(), hn::LoadU(tag, costs + k * int_block::lanes));
     }
-    return b;
+    return b - int_block::load(w_.start_price.data() + j);
   }
-  HWY_INLINE int_block rounded_block(const std::int32_t* costs, hn::Vec<float_tag>) const {
-    if (scale_ == 1.0) return int_block::load(costs);
-    return rounded_doubles([&](std::size_t k)
-                               HWY_ATTR { return hn::PromoteTo(double_tag(), hn::LoadU(half_tag(), costs + k)); });
+  template <bool Check>
+  HWY_INLINE int_block fixed_block(const std::int32_t* costs, std::size_t j, float, int_block&) const {
+    const int_block start = int_block::load(w_.start_price.data() + j);
+    if (scale_ == 1.0) return int_block::load(costs) - start;
+    const auto load = [&](std::size_t k)
+                          HWY_ATTR { return hn::PromoteTo(double_tag(), hn::LoadU(half_tag(), costs + k)); };
+    return rounded_doubles(load) - start;
   }
 
- private:
-  /// |cost| as integers, which are in the same order; infinity and NaN above all.
-  static HWY_INLINE int_block magnitude_bits(const float* costs) {
-    int_block b;
-#pragma GCC unroll 4
-    for (std::size_t k = 0; k < int_block::parts; ++k) {
-      const auto x = hn::LoadU(float_tag(), costs + k * int_block::lanes);
-      b.part[k] = hn::BitCast(int_block::tag(), hn::Abs(x));
-    }
-    return b;
+  /// A float whose lowest bits hold an integer, less what costs of float row i are about, lest rows of different levels need more
+  /// bits than there are: added to c s - p it takes that to its own lowest bits, and less its own bits they are q.
+  float level_of_row(std::size_t i) const {
+    constexpr float most = 1 << 22;
+    return is_float ? float_with_integer - std::min(most, std::max(-most, centred(i, 0))) : 0.0f;
   }
-  template <class Other>
-  static HWY_INLINE int_block magnitude_bits(const Other*) {
-    return int_block::all(0);  // only float costs are scaled by a sample
-  }
+
   static std::int32_t bits_of(float value) {
     std::int32_t bits;
     std::memcpy(&bits, &value, sizeof bits);
     return bits;
   }
-  template <bool Check>
-  void check_tail(const Cost* row, std::size_t first) {
-    if (!Check || !std::is_same<Cost, float>::value) return;
-    for (std::size_t j = first; j < m_; ++j) in_range_ &= bits_of(std::abs(static_cast<float>(row[j]))) <= most_bits_;
+
+  /// c s - p, for float costs. The product is exact, and the difference to a quarter.
+  float centred(std::size_t i, std::size_t j) const {
+    return static_cast<float>(cost_(i, j)) * static_cast<float>(scale_) - w_.float_start[j];
   }
 
   using half_tag = hn::Half<int_block::tag>;
@@ -230,29 +255,41 @@ class fixed_costs {
     return b;
   }
 
-  /// Beyond the limits, and where it is not a number: something beyond the limits.
-  std::int32_t to_fixed(Cost cost) const {
-    constexpr double limit = 1 << 30;
-    return static_cast<std::int32_t>(std::lrint(std::min(limit, std::max(-limit, static_cast<double>(cost) * scale_))));
-  }
-
-  /// So near to a row's least cost is a tie of small integers, or (where costs are rounded) mostly rounding.
-  std::int32_t coarse_gap() const {
+  /// So near to a row's least cost is a tie of small integers, or mostly the rounding of costs before they came here.
+  float coarse_gap() const {
     constexpr double integers = 3, rounding = 256;
-    if (!rounds()) return static_cast<std::int32_t>(integers);
-    const double whole = integer_scale(cost_, 8 * list_policy(n_).sampling_step(n_), scale_);
-    if (!(whole < scale_)) return static_cast<std::int32_t>(rounding);
-    return static_cast<std::int32_t>(std::min(integers * scale_ / whole, static_cast<double>(list_fixed_limit)));
+    if (!rounds()) return static_cast<float>(integers);
+    const double finest = is_float ? std::ldexp(1.0, 23 - std::ilogb(largest_)) : scale_;
+    const double whole = integer_scale(cost_, 8 * list_policy(n_).sampling_step(n_), finest);
+    return static_cast<float>(whole < finest ? integers / whole : rounding / finest);
   }
 
-  /// Looks at eight rows, before there are start prices.
+  /// Looks at eight rows, at the least of 16 interleaved groups of each.
   bool most_rows_are_coarse() {
     constexpr std::size_t rows = 8;
-    const std::int32_t gap = coarse_gap();
+    const float_tag tag;
+    const auto gap = hn::Set(tag, coarse_gap());
     std::size_t coarse = 0;
+    w_.effort.rows_read += rows;
     for (std::size_t r = 0; r < rows; ++r) {
-      const int_block group_least = quantise<false>(sampled_row(r, rows, n_));
-      coarse += group_least.count_at_most(std::min(group_least.least(), list_far) + gap) >= list_block / 2;
+      const Cost* const row = cost_.row(sampled_row(r, rows, n_));
+      alignas(64) float group_least[float_block];
+      std::fill(group_least, group_least + float_block, std::numeric_limits<float>::max());
+      for (std::size_t j = 0; j + float_block <= m_; j += float_block) {
+        for (std::size_t k = 0; k < float_block; k += float_lanes) {
+          hn::Store(hn::Min(hn::Load(tag, group_least + k), floats(row + j + k)), tag, group_least + k);
+        }
+      }
+      auto least = hn::Load(tag, group_least);
+      for (std::size_t k = float_lanes; k < float_block; k += float_lanes) {
+        least = hn::Min(least, hn::Load(tag, group_least + k));
+      }
+      const auto near = hn::Add(hn::MinOfLanes(tag, least), gap);
+      std::size_t groups = 0;
+      for (std::size_t k = 0; k < float_block; k += float_lanes) {
+        groups += hn::CountTrue(tag, hn::Le(hn::Load(tag, group_least + k), near));
+      }
+      coarse += groups >= float_block / 2;
     }
     return coarse > rows / 4;
   }
@@ -261,79 +298,64 @@ class fixed_costs {
     w_.effort = {};
     const auto m = static_cast<std::ptrdiff_t>(m_);
     for (auto* column : {&w_.start_price, &w_.price, &w_.fixed, &w_.reduced}) column->resize(padded_);
-    for (auto* column : {&w_.column_sum, &w_.column_square, &w_.weight}) column->assign(padded_, 0.0f);
+    for (auto* column : {&w_.mean, &w_.square}) column->assign(padded_, 0.0f);
+    for (auto* column : {&w_.float_start, &w_.value}) column->resize(padded_);
     std::fill(w_.price.begin(), w_.price.begin() + m, 0);
     std::fill(w_.price.begin() + m, w_.price.end(), -list_far);  // padding is never anyone's best column
-    std::fill(w_.start_price.begin(), w_.start_price.end(), 0);
     std::fill(w_.fixed.begin(), w_.fixed.end(), list_far);
   }
 
-  /// Start prices: column mean less some column deviations, over sampled rows; each row's own mean is taken off first. With
-  /// n < m only the deviation of the costs is wanted: there all columns start alike.
-  void sample_columns(const list_policy& policy) {
+  /// Column means and variances, and what follows from them: the costs' deviation and, by spread, the scale.
+  void look_at_samples(const list_policy& policy) {
     const std::size_t rows = std::min(policy.sampled_rows, n_);
-    float* sum = w_.column_sum.data();
-    float* square = w_.column_square.data();
-    float* const value = w_.weight.data();
-    for (std::size_t r = 0; r < rows; ++r) {
-      quantise<false>(sampled_row(r, rows, n_));
-      if (r == 0) {  // later rows are taken relative to the first, lest columns of different levels cost digits
-        std::copy_n(w_.fixed.begin(), m_, w_.start_price.begin());
-        std::fill_n(w_.fixed.begin(), m_, 0);
-      }
-      const float mean = converted_row(value) / static_cast<float>(m_);
-      using tag = hn::ScalableTag<float>;
-      const auto shift = hn::Set(tag(), mean);
-      std::size_t j = 0;
-      const Cost* const next_row = cost_.row(sampled_row(std::min(r + 1, rows - 1), rows, n_));  // to the cache
-      for (; j + hn::MaxLanes(tag()) <= m_; j += hn::MaxLanes(tag())) {
-        hwy::Prefetch(next_row + j);
-        const auto x = hn::Sub(hn::LoadU(tag(), value + j), shift);
-        hn::StoreU(hn::Add(hn::LoadU(tag(), sum + j), x), tag(), sum + j);
-        hn::StoreU(hn::MulAdd(x, x, hn::LoadU(tag(), square + j)), tag(), square + j);
-      }
-      for (; j < m_; ++j) {
-        const float x = value[j] - mean;
-        sum[j] += x;
-        square[j] += x * x;
-      }
-    }
-    const auto share = hn::Set(float_tag(), 1.0f / static_cast<float>(rows));
-    const auto below = hn::Set(float_tag(), policy.start_below_mean);
-    auto variance = hn::Zero(float_tag());
+    const float_tag tag;
+    float* const mean = w_.mean.data();
+    const float* const first = w_.float_start.data();
+    w_.effort.rows_read += rows;
+    sample_columns(cost_, rows, static_cast<float>(scale_), padded_, w_.float_start.data(), w_.value.data(), mean,
+                   w_.square.data(), 1);
+    auto variance = hn::Zero(tag), most = hn::Zero(tag);
     for (std::size_t j = 0; j < padded_; j += float_lanes) {  // padding: zeros
-      const auto mean = hn::Mul(hn::LoadU(float_tag(), sum + j), share);
-      const auto mean_square = hn::Mul(hn::LoadU(float_tag(), square + j), share);
-      const auto own = hn::Max(hn::Zero(float_tag()), hn::NegMulAdd(mean, mean, mean_square));
-      variance = hn::Add(variance, own);
-      move_start_prices(j, hn::NegMulAdd(below, hn::Sqrt(own), mean));
+      const auto level = hn::Add(hn::Load(tag, first + j), hn::Load(tag, mean + j));
+      hn::Store(level, tag, mean + j);
+      most = hn::Max(most, hn::Abs(level));
+      variance = hn::Add(variance, hn::Load(tag, w_.square.data() + j));
     }
-    const float total = hn::GetLane(hn::SumOfLanes(float_tag(), variance));
-    deviation_ = std::sqrt(static_cast<double>(total) / static_cast<double>(m_));
-    if (n_ < m_) std::fill(w_.start_price.begin(), w_.start_price.end(), 0);
+    deviation_ = std::sqrt(static_cast<double>(hn::GetLane(hn::SumOfLanes(tag, variance))) / static_cast<double>(m_));
+    if (!is_by_spread_) return;
+    largest_ = static_cast<double>(hn::GetLane(hn::MaxOfLanes(tag, most))) + 8 * deviation_;
+    in_range_ = deviation_ > 1e-30 && largest_ < 1e30;
+    if (!in_range_) return;
+    scale_ = fixed_point_scale_by_spread(deviation_, largest_);
+    deviation_ *= scale_;
   }
 
-  /// Adds `change` to 16 / parts start prices from column j on, and keeps them within half of the fixed point's range.
-  void move_start_prices(std::size_t j, hn::Vec<float_tag> change) {
+  /// Column mean less some column deviations. With n < m all columns start alike.
+  void choose_start_prices(const list_policy& policy) {
+    const float_tag tag;
+    const auto unit = hn::Set(tag, is_by_spread_ ? static_cast<float>(scale_) : 1.0f);
+    const auto below = hn::Set(tag, -policy.start_below_mean);
+    auto total = hn::Zero(tag);
+    for (std::size_t j = 0; j < padded_; j += float_lanes) {
+      const auto mean = hn::Load(tag, w_.mean.data() + j);
+      total = hn::Add(total, mean);
+      const auto deviation = hn::Sqrt(hn::Load(tag, w_.square.data() + j));
+      set_start_prices(j, hn::Mul(unit, hn::MulAdd(below, deviation, mean)));
+    }
+    if (n_ == m_) return;
+    const float mean_of_all = hn::GetLane(hn::SumOfLanes(tag, total)) / static_cast<float>(m_);
+    for (std::size_t j = 0; j < padded_; j += float_lanes) {
+      set_start_prices(j, hn::Mul(unit, hn::Set(tag, mean_of_all)));
+    }
+  }
+
+  /// 16 / parts start prices from column j on, kept within half of the fixed point's range.
+  void set_start_prices(std::size_t j, hn::Vec<float_tag> price) {
     constexpr float limit = list_fixed_limit / 2.0f;
-    std::int32_t* const start = w_.start_price.data() + j;
-    const auto price = hn::Add(hn::ConvertTo(float_tag(), hn::LoadU(int_block::tag(), start)), change);
     const auto within = hn::Min(hn::Max(price, hn::Set(float_tag(), -limit)), hn::Set(float_tag(), limit));
-    hn::StoreU(hn::NearestInt(within), int_block::tag(), start);
-  }
-
-  /// values = fixed, as floats; returns their sum.
-  float converted_row(float* values) const {
-    const std::size_t whole = m_ / list_block * list_block;
-    auto sum = hn::Zero(float_tag());
-    for (std::size_t j = 0; j < whole; j += float_lanes) {
-      const auto q = hn::ConvertTo(float_tag(), hn::LoadU(int_block::tag(), w_.fixed.data() + j));
-      hn::StoreU(q, float_tag(), values + j);
-      sum = hn::Add(sum, q);
-    }
-    float total = hn::GetLane(hn::SumOfLanes(float_tag(), sum));
-    for (std::size_t j = whole; j < m_; ++j) total += values[j] = static_cast<float>(w_.fixed[j]);
-    return total;
+    const auto whole = hn::NearestInt(within);
+    hn::Store(whole, int_block::tag(), w_.start_price.data() + j);
+    hn::Store(hn::ConvertTo(float_tag(), whole), float_tag(), w_.float_start.data() + j);
   }
 
   /// log2 of x > 0, to 0.01.
@@ -351,43 +373,41 @@ class fixed_costs {
   /// its price falls beforehand. A guess, never trusted. Not for n < m, where it would take most columns from the highest price.
   void sinkhorn_half_step(const list_policy& policy) {
     if (n_ < m_ || !(deviation_ > 16)) return;  // integers with few values: nothing to smooth
-    using tag = hn::ScalableTag<float>;
-    const hn::RebindToSigned<tag> bits;
-    const std::size_t lanes = hn::MaxLanes(tag());
+    const float_tag tag;
     const std::size_t rows = std::min(policy.sinkhorn_rows, n_);
-    const double temperature = static_cast<double>(policy.sinkhorn_temperature) * deviation_;
-    // 2^x to 3 %, by 7 bits of mantissa: the upper half of a float's bits is nearly the logarithm of its value. A float of
-    // 1.5 2^23 + x, for |x| < 2^22, has x, rounded to an integer, in its lowest bits.
-    constexpr float steps = 128, one = 127 * steps, middle = -5.5f, integer_above = 12582912.0f;
-    const auto none = hn::Set(tag(), integer_above), top = hn::Set(tag(), integer_above + one + middle);
-    const auto slope = hn::Set(tag(), steps * 1.4426950408889634f / static_cast<float>(temperature));
-    const std::int32_t* const fixed = w_.fixed.data();
-    float* demand = w_.column_sum.data();
-    float* weight = w_.weight.data();
-    std::fill(w_.column_sum.begin(), w_.column_sum.end(), 0.0f);
+    const auto temperature = policy.sinkhorn_temperature * static_cast<float>(deviation_);
+    const auto scale = hn::Set(tag, static_cast<float>(scale_));
+    const rough_exponential exponential(temperature);
+    float* const start = w_.float_start.data();
+    float* const value = w_.value.data();
+    float* const demand = w_.mean.data();
+    std::fill(start + m_, start + padded_, -1e9f);  // padding is far
+    std::fill(demand, demand + padded_, 0.0f);
+    w_.effort.rows_read += rows;
     for (std::size_t r = 0; r < rows; ++r) {
-      const int_block group_least = quantise<false>(sampled_row(r, rows, n_));
-      const auto base = hn::Set(bits, group_least.least());
-      auto sum = hn::Zero(tag());
+      auto least_lanes = hn::Set(tag, std::numeric_limits<float>::max());
+      const auto look = [&](float_vector c, std::size_t j) HWY_ATTR {
+        const auto x = hn::MulSub(c, scale, hn::Load(tag, start + j));
+        hn::Store(x, tag, value + j);
+        least_lanes = hn::Min(least_lanes, x);
+      };
+      each_float_vector(cost_.row(sampled_row(r, rows, n_)), m_, padded_, look);
+      const auto least = hn::MinOfLanes(tag, least_lanes);
+      auto sum = hn::Zero(tag);
       const Cost* const next_row = cost_.row(sampled_row(std::min(r + 1, rows - 1), rows, n_));  // to the cache
-      for (std::size_t j = 0; j < padded_; j += lanes) {
+      for (std::size_t j = 0; j < padded_; j += float_lanes) {
         hwy::Prefetch(next_row + j);
-        const auto above = hn::ConvertTo(tag(), hn::Sub(hn::LoadU(bits, fixed + j), base));
-        const auto exponent = hn::Max(none, hn::NegMulAdd(above, slope, top));
-        const auto share = hn::BitCast(tag(), hn::ShiftLeft<16>(hn::BitCast(bits, exponent)));
-        hn::StoreU(share, tag(), weight + j);
-        sum = hn::Add(sum, share);
+        const auto wish = exponential(hn::Sub(hn::Load(tag, value + j), least));
+        hn::Store(wish, tag, value + j);
+        sum = hn::Add(sum, wish);
       }
-      const auto normal = hn::Set(tag(), 1.0f / hn::GetLane(hn::SumOfLanes(tag(), sum)));
-      for (std::size_t j = 0; j < padded_; j += lanes) {
-        hn::StoreU(hn::MulAdd(hn::LoadU(tag(), weight + j), normal, hn::LoadU(tag(), demand + j)), tag(), demand + j);
-      }
+      add_demand(value, hn::GetLane(hn::SumOfLanes(tag, sum)), padded_, demand);
     }
-    const auto scale_up = hn::Set(float_tag(), static_cast<float>(n_) / static_cast<float>(rows));
-    const auto fall = hn::Set(float_tag(), static_cast<float>(-0.6931471805599453 * temperature));
+    const auto scale_up = hn::Set(tag, static_cast<float>(n_) / static_cast<float>(rows));
+    const auto fall = hn::Set(tag, -0.6931471805599453f * temperature);
     for (std::size_t j = 0; j < padded_; j += float_lanes) {
-      const auto wanted = hn::Max(hn::Mul(hn::LoadU(float_tag(), demand + j), scale_up), hn::Set(float_tag(), 1e-6f));
-      move_start_prices(j, hn::Mul(fall, rough_log2(wanted)));
+      const auto wanted = hn::Max(hn::Mul(hn::Load(tag, demand + j), scale_up), hn::Set(tag, 1e-6f));
+      set_start_prices(j, hn::MulAdd(fall, rough_log2(wanted), hn::Load(tag, start + j)));
     }
     std::fill(w_.start_price.begin() + static_cast<std::ptrdiff_t>(m_), w_.start_price.end(), 0);
   }
@@ -395,9 +415,8 @@ class fixed_costs {
   const batch<Cost>& cost_;
   list_workspace& w_;
   const std::size_t n_, m_, padded_;
-  const double scale_;
-  const std::int32_t most_bits_;  // of a float within the limits
-  double deviation_ = 0;
+  const bool is_by_spread_;
+  double largest_, scale_, deviation_ = 0;
   bool in_range_ = true, is_coarse_ = false;
 };
 

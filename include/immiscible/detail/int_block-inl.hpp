@@ -11,6 +11,7 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr std::size_t list_block = 16;
+static_assert(list_block == float_block, "vectors of floats become vectors of integers");
 
 /// 16 int32 values in as many vectors as the processor needs for them.
 struct int_block {
@@ -72,11 +73,16 @@ struct int_block {
     for (std::size_t k = 1; k < parts; ++k) m = hn::Min(m, part[k]);
     return hn::GetLane(hn::MinOfLanes(tag(), m));
   }
-  HWY_INLINE std::int32_t greatest() const {
+  /// The bits that are set in any of them.
+  HWY_INLINE std::uint32_t any_of() const {
     vector m = part[0];
 #pragma GCC unroll 4
-    for (std::size_t k = 1; k < parts; ++k) m = hn::Max(m, part[k]);
-    return hn::GetLane(hn::MaxOfLanes(tag(), m));
+    for (std::size_t k = 1; k < parts; ++k) m = hn::Or(m, part[k]);
+    alignas(64) std::uint32_t value[lanes];
+    hn::Store(hn::BitCast(hn::RebindToUnsigned<tag>(), m), hn::RebindToUnsigned<tag>(), value);
+    std::uint32_t any = 0;
+    for (const std::uint32_t v : value) any |= v;
+    return any;
   }
   HWY_INLINE std::int32_t sum() const {
     vector s = part[0];
@@ -165,15 +171,19 @@ static HWY_INLINE int_block min(const int_block& a, const int_block& b) {
   return c;
 }
 
-static HWY_INLINE int_block max(const int_block& a, const int_block& b) {
+static HWY_INLINE int_block operator|(const int_block& a, const int_block& b) {
   int_block c;
 #pragma GCC unroll 4
-  for (std::size_t k = 0; k < int_block::parts; ++k) c.part[k] = hn::Max(a.part[k], b.part[k]);
+  for (std::size_t k = 0; k < int_block::parts; ++k) c.part[k] = hn::Or(a.part[k], b.part[k]);
   return c;
 }
 
-using float_tag = hn::CappedTag<float, list_block>;
-constexpr std::size_t float_lanes = hn::MaxLanes(float_tag());
+static HWY_INLINE int_block operator^(const int_block& a, const int_block& b) {
+  int_block c;
+#pragma GCC unroll 4
+  for (std::size_t k = 0; k < int_block::parts; ++k) c.part[k] = hn::Xor(a.part[k], b.part[k]);
+  return c;
+}
 
 }  // namespace HWY_NAMESPACE
 }  // namespace detail

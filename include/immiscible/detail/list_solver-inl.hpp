@@ -84,7 +84,7 @@ class list_solver : private list_paths<Cost> {
   std::int32_t wanted_epsilon() const {
     const double wanted =
         p_.wishes.epsilon > 0 ? p_.wishes.epsilon * fixed_.scale() : p_.wishes.tolerance * fixed_.deviation();
-    return static_cast<std::int32_t>(std::max(0.0, std::min(wanted, static_cast<double>(list_fixed_limit)) - 1));
+    return static_cast<std::int32_t>(std::max(0.0, std::min(wanted, static_cast<double>(list_fixed_limit)) - 2 * fixed_.rounding()));
   }
 
   /// Row i bids for its best column; the row that had it waits again. With n < m a column that nobody had stays at its price: what
@@ -111,7 +111,7 @@ class list_solver : private list_paths<Cost> {
       if (!lists_.build_first(i)) return false;
       bid(i, epsilon);
     }
-    return !(out_of_range_ && p_.sampled);  // rows that were not read yet may hold anything
+    return !(out_of_range_ && p_.by_spread);  // rows that were not read yet may hold anything
   }
 
   /// Frees the rows whose pair is more than `epsilon` from their best, and lets the free ones wait.
@@ -145,7 +145,7 @@ class list_solver : private list_paths<Cost> {
     p_.out.row_bound.resize(n_);
     for (std::size_t i = 0; i < n_; ++i) {
       p_.out.row_bound[i] =
-          (static_cast<double>(lists_.least_two(i).best) - (fixed_.rounds() ? 0.5 : 0.0)) / fixed_.scale();
+          (static_cast<double>(lists_.least_two(i).best) - fixed_.rounding()) / fixed_.scale();
     }
     return hand_over_answer(solver_result::within_epsilon);
   }
@@ -230,7 +230,7 @@ class list_solver : private list_paths<Cost> {
     for (std::size_t j = 0; j < m_; ++j) {
       if (w_.row_of_column[j] == owned_by_rest) {
         w_.exact_price[j] = level;
-      } else if (w_.exact_price[j] > level + p_.largest * 0x1p-48) {
+      } else if (w_.exact_price[j] > level + fixed_.largest() * 0x1p-48) {
         w_.exact_price[j] = level;
         w_.lowered_by[j] = rest_row();
         wake(w_.row_of_column[j]);
@@ -257,7 +257,7 @@ class list_solver : private list_paths<Cost> {
   void refine_row(std::size_t i) {
     const auto own = static_cast<std::size_t>(w_.column_of_row[i]);
     const double level = static_cast<double>(p_.cost(i, own)) - w_.exact_price[own];
-    const double threshold = std::floor(level * fixed_.scale() + 0.5);
+    const double threshold = std::floor(level * fixed_.scale() + fixed_.rounding());
     const auto bound = static_cast<std::int32_t>(std::min(threshold, static_cast<double>(list_far) - 1));
     if (lists_.short_bound(i) > bound) {
       refine_list(i, level, bound, lists_.short_list(i));
@@ -279,7 +279,7 @@ class list_solver : private list_paths<Cost> {
 
   void lower_price(std::size_t i, std::size_t j, double level) {
     const double cost = static_cast<double>(p_.cost(i, j));
-    if (!(cost - w_.exact_price[j] < level - p_.largest * 0x1p-48)) return;
+    if (!(cost - w_.exact_price[j] < level - fixed_.largest() * 0x1p-48)) return;
     w_.exact_price[j] = cost - level;
     w_.lowered_by[j] = static_cast<std::int32_t>(i);
     const std::int32_t loser = w_.row_of_column[j];

@@ -28,6 +28,7 @@
 #include <immiscible/batch.hpp>
 #include <immiscible/detail/aligned_vector.hpp>
 #include <immiscible/detail/exchange_columns.hpp>
+#include <immiscible/detail/float_rows.hpp>
 #include <immiscible/detail/sampled_row.hpp>
 #include <immiscible/detail/shortest_paths.hpp>
 #include <immiscible/detail/simd_dispatch.hpp>
@@ -77,7 +78,6 @@ constexpr std::size_t list_solver_min_rows = 32;
 
 constexpr std::int32_t list_far = 1 << 29;          // beyond every reduced cost
 constexpr std::int32_t list_fixed_limit = 1 << 27;  // |q| stays below
-constexpr double list_cost_limit = 1 << 26;         // |c s| goes no further
 constexpr std::int32_t list_price_floor = -(1 << 28);
 constexpr std::size_t list_short_length = 16;
 constexpr std::size_t list_long_length = 512;  // at most
@@ -103,7 +103,7 @@ struct list_workspace {
   solver_effort effort;  // of the last problem
   // columns, padded to a multiple of 16
   aligned_vector<std::int32_t> start_price, price, row_of_column, distance, open_price, parent;
-  aligned_vector<float> column_sum, column_square;
+  aligned_vector<float> float_start, mean, square;
   std::vector<double> exact_price;
   std::vector<std::int32_t> lowered_by;  // the row that lowered it last, in refine; -1: none
   // rows
@@ -117,7 +117,7 @@ struct list_workspace {
   aligned_vector<std::int32_t> pool;        // long lists, one after the other: blocks [2, 16] of the same kind
   // one row
   aligned_vector<std::int32_t> fixed, reduced, chosen;
-  aligned_vector<float> weight;
+  aligned_vector<float> value;
   std::vector<char> waits;  // [n], with n < m [n + 1]; 1: the row is in the queue (refine)
   // the tree of a search
   aligned_vector<std::int32_t> passed_column, passed_distance;
@@ -133,17 +133,24 @@ struct list_workspace {
 template <class Cost>
 struct list_problem {
   batch<Cost> cost;
-  double largest;  // max |c_ij|, finite, of all rows or of a sample
-  bool sampled;    // of a sample: the scale leaves room, and rows are checked as they are read
+  double largest;  // max |c_ij|, finite; unless
+  bool by_spread;  // the scale is to come from the spread of sampled rows, and rows are checked as they are read
   solver_wishes wishes;
   list_workspace& work;
   shortest_paths_state<price_of<Cost>>& out;
 };
 
-/// A power of two that brings |c| <= largest below 2^25.
-inline double fixed_point_scale(double largest, bool integral) {
-  const double scale = largest > 0 ? std::ldexp(1.0, 24 - std::ilogb(largest)) : 1.0;
-  return integral && scale > 1.0 ? 1.0 : scale;  // integers are exact as they are
+/// A power of two that brings |c| <= largest below 2^25; float costs below 2^20, so that they are in range whatever the start prices.
+template <class Cost>
+double fixed_point_scale(double largest) {
+  constexpr int bits = std::is_same<Cost, float>::value ? 19 : 24;
+  const double scale = largest > 0 ? std::ldexp(1.0, bits - std::ilogb(largest)) : 1.0;
+  return std::is_integral<Cost>::value && scale > 1.0 ? 1.0 : scale;  // integers are exact as they are
+}
+
+/// A power of two that makes 2^16 to 2^17 units of a standard deviation, and no more than 2^25 of the largest cost.
+inline double fixed_point_scale_by_spread(double deviation, double largest) {
+  return std::ldexp(1.0, std::min(16 - std::ilogb(deviation), 24 - std::ilogb(largest)));
 }
 
 /// Where no SIMD version was compiled the dense solver does all.
@@ -186,13 +193,9 @@ solver_result solve_on_lists(const batch<Cost>& cost, shortest_paths_state<price
       IMMISCIBLE_SIMD_CHOOSE(target, largest_magnitude_simd<Cost>, largest_magnitude_portable<Cost>);
   const auto solve = IMMISCIBLE_SIMD_CHOOSE(target, solve_on_lists_simd<Cost>, solve_on_lists_portable<Cost>);
   const auto suits = [](double largest) { return (largest >= 1e-30 && largest < 1e37) || largest == 0; };
-  const std::size_t step = list_policy(cost.rows()).sampling_step(cost.rows());
-  if (std::is_same<Cost, float>::value && step > 1) {  // a scale from some rows, which saves a pass over all
-    const double largest = largest_magnitude(cost, step);
-    if (largest > 0 && suits(largest)) {
-      const solver_result result = solve({cost, largest, true, wishes, work, out});
-      if (result != solver_result::out_of_range) return result;
-    }
+  if (std::is_same<Cost, float>::value) {  // a scale from some rows, which saves a pass over all, and is finer
+    const solver_result result = solve({cost, 0, true, wishes, work, out});
+    if (result != solver_result::out_of_range) return result;
   }
   const double largest = largest_magnitude(cost, 1);
   if (!suits(largest)) return solver_result::unsuited;

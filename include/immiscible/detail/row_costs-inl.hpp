@@ -5,10 +5,8 @@ namespace immiscible {
 namespace detail {
 namespace HWY_NAMESPACE {
 
-using row_float_tag = hn::CappedTag<float, row_block / 2>;
-using row_float = hn::Vec<row_float_tag>;
-using row_int_tag = hn::RebindToSigned<row_float_tag>;
-constexpr std::size_t row_float_lanes = hn::MaxLanes(row_float_tag());
+using row_int_tag = hn::RebindToSigned<float_tag>;
+static_assert(row_block == 2 * float_block, "padding suits both");
 
 template <class Cost>
 class row_costs {
@@ -17,7 +15,6 @@ class row_costs {
       : cost_(problem.cost),
         w_(problem.work),
         n_(problem.cost.rows()),
-        whole_(n_ / row_float_lanes * row_float_lanes),
         padded_((n_ + row_block - 1) / row_block * row_block) {
     w_.cost.resize(n_ * padded_);
     w_.offset.resize(n_);
@@ -30,7 +27,8 @@ class row_costs {
   ///
   /// @return  false: they do not suit 16 bits, or (unless `coarse_too`) are mostly ties, which the dense solver does faster
   bool prepare(const row_policy& policy, bool coarse_too) {
-    sample_columns(std::min(policy.sampled_rows, n_));
+    sample_columns(cost_, std::min(policy.sampled_rows, n_), 1.0f, padded_, w_.start_price.data(), w_.centred.data(),
+                   w_.mean.data(), w_.square.data(), ahead);
     if (!choose_scale(policy.start_below_mean) || (!coarse_too && most_rows_are_coarse())) return false;
     w_.effort.rows_read += n_;
     const float temperature = policy.sinkhorn_temperature * static_cast<float>(deviation_);
@@ -65,62 +63,6 @@ class row_costs {
   }
 
  private:
-  /// use(costs, j) for each vector of floats of row i, from column j on; zeros behind the last column.
-  template <class Use>
-  HWY_INLINE void each_vector(std::size_t i, const Use& use) {
-    const row_float_tag tag;
-    const Cost* const costs = cost_.row(i);
-#pragma GCC unroll 2
-    for (std::size_t j = 0; j < whole_; j += row_float_lanes) use(floats(costs + j), j);
-    if (whole_ == padded_) return;
-    alignas(64) float rest[row_block] = {};
-    for (std::size_t j = whole_; j < n_; ++j) rest[j - whole_] = static_cast<float>(costs[j]);
-    for (std::size_t j = whole_; j < padded_; j += row_float_lanes) use(hn::Load(tag, rest + (j - whole_)), j);
-  }
-
-  static HWY_INLINE row_float floats(const float* costs) { return hn::LoadU(row_float_tag(), costs); }
-  static HWY_INLINE row_float floats(const double* costs) {
-    const hn::Half<row_float_tag> half;
-    const hn::Rebind<double, decltype(half)> wide;
-    const auto low = hn::DemoteTo(half, hn::LoadU(wide, costs));
-    const auto high = hn::DemoteTo(half, hn::LoadU(wide, costs + row_float_lanes / 2));
-    return hn::Combine(row_float_tag(), high, low);
-  }
-
-  /// Sums and squares of sampled rows' costs; each relative to the first row, lest columns of different levels cost digits, and
-  /// less the row's own mean.
-  void sample_columns(std::size_t rows) {
-    const row_float_tag tag;
-    float* const first = w_.start_price.data();
-    float* const value = w_.centred.data();
-    float* const mean = w_.mean.data();
-    float* const square = w_.square.data();
-    each_vector(0, [&](row_float c, std::size_t j) HWY_ATTR { hn::Store(c, tag, first + j); });
-    for (std::size_t r = 1; r < rows; ++r) {
-      auto total = hn::Zero(tag);
-      each_vector(sampled_row(r, rows, n_), [&](row_float c, std::size_t j) HWY_ATTR {
-        const auto x = hn::Sub(c, hn::Load(tag, first + j));
-        hn::Store(x, tag, value + j);
-        total = hn::Add(total, x);
-      });
-      const auto own = hn::Set(tag, hn::GetLane(hn::SumOfLanes(tag, total)) / static_cast<float>(n_));
-      const Cost* const later_row = cost_.row(sampled_row(std::min(r + ahead, rows - 1), rows, n_));
-      for (std::size_t j = 0; j < padded_; j += row_float_lanes) {
-        hwy::Prefetch(later_row + j);
-        const auto x = hn::Sub(hn::Load(tag, value + j), own);
-        hn::Store(hn::Add(hn::Load(tag, mean + j), x), tag, mean + j);
-        hn::Store(hn::MulAdd(x, x, hn::Load(tag, square + j)), tag, square + j);
-      }
-    }
-    const auto share = hn::Set(tag, 1.0f / static_cast<float>(rows));
-    for (std::size_t j = 0; j < padded_; j += row_float_lanes) {
-      const auto average = hn::Mul(hn::Load(tag, mean + j), share);
-      const auto of_squares = hn::Mul(hn::Load(tag, square + j), share);
-      hn::Store(average, tag, mean + j);
-      hn::Store(hn::Max(hn::Zero(tag), hn::NegMulAdd(average, average, of_squares)), tag, square + j);
-    }
-  }
-
   /// Scale and start prices: column means less some column deviations. @return false: no scale suits
   bool choose_scale(float below_mean) {
     double variance = 0;
@@ -143,16 +85,16 @@ class row_costs {
   /// True if most of eight rows have many columns as near as the nearest, give or take what rounding blurs.
   bool most_rows_are_coarse() const {
     constexpr std::size_t rows = 8, many = 4;
-    const row_float_tag tag;
+    const float_tag tag;
     std::size_t coarse = 0;
-    const std::size_t columns = n_ - n_ % (row_block / 2);  // the same ones, whatever the width of a vector
+    const std::size_t columns = n_ - n_ % (float_block);  // the same ones, whatever the width of a vector
     for (std::size_t r = 0; r < rows; ++r) {
       const Cost* const costs = cost_.row(sampled_row(r, rows, n_));
       auto least = hn::Set(tag, std::numeric_limits<float>::max());
-      for (std::size_t j = 0; j < columns; j += row_float_lanes) least = hn::Min(least, floats(costs + j));
+      for (std::size_t j = 0; j < columns; j += float_lanes) least = hn::Min(least, floats(costs + j));
       const auto near = hn::Add(hn::MinOfLanes(tag, least), hn::Set(tag, static_cast<float>(3 / scale_)));
       std::size_t ties = 0;
-      for (std::size_t j = 0; j < columns; j += row_float_lanes) {
+      for (std::size_t j = 0; j < columns; j += float_lanes) {
         ties += hn::CountTrue(tag, hn::Le(floats(costs + j), near));
       }
       coarse += ties > many;
@@ -162,17 +104,13 @@ class row_costs {
 
   static constexpr std::size_t ahead = 2;  // rows: what a row takes to come, where costs have just been made
 
-  // A float of 1.5 2^23 + x, for |x| < 2^22, has x, rounded to an integer, in its lowest bits.
-  static constexpr float integer_above = 12582912.0f;
-  static constexpr std::int32_t integer_bits = 0x4b400000;
-
   /// q of row i; `WithDemand` also its share of the demand for each column, by Sinkhorn's rule: exp(-c / temperature), over their
   /// sum.
   template <bool WithDemand>
   void convert(std::size_t i, float temperature) {
-    const row_float_tag tag;
+    const float_tag tag;
     const row_int_tag bits;
-    const hn::Rebind<std::int16_t, row_float_tag> narrow;
+    const hn::Rebind<std::int16_t, float_tag> narrow;
     const auto scale = hn::Set(tag, static_cast<float>(scale_));
     const float* const start = w_.start_price.data();  // pointers at hand: a store of a vector might change those in w_
     float* const centred = w_.centred.data();
@@ -180,7 +118,7 @@ class row_costs {
     float* const demand = w_.demand.data();
     auto least_lanes = hn::Set(tag, 1e30f);
     auto largest = hn::Load(bits, largest_bits_);
-    each_vector(i, [&](row_float c, std::size_t j) HWY_ATTR {
+    each_float_vector(cost_.row(i), n_, padded_, [&](float_vector c, std::size_t j) HWY_ATTR {
       largest = hn::Max(largest, hn::BitCast(bits, hn::Abs(c)));
       const auto x = hn::MulSub(c, scale, hn::Load(tag, start + j));
       hn::Store(x, tag, centred + j);
@@ -191,35 +129,25 @@ class row_costs {
     const float offset = std::abs(least) < 2 * row_cost_limit ? std::nearbyint(least) - row_least : 0.0f;
     w_.offset[i] = static_cast<std::int32_t>(offset);
 
-    // 2^x to 3 %, by 7 bits of mantissa: the upper half of a float's bits is nearly the logarithm of its value.
-    constexpr float steps = 128, one = 127 * steps,
-                    middle = -5.5f;  // linear between powers of two lies 0 to 6 % too high
-    const float sharpness = steps * 1.4426950408889634f / temperature;
-    const auto slope = hn::Set(tag, sharpness), top = hn::Set(tag, sharpness * least + (integer_above + one + middle));
-    const auto none = hn::Set(tag, integer_above), shift = hn::Set(tag, integer_above - offset);
+    const rough_exponential exponential(temperature, least);
+    const auto shift = hn::Set(tag, float_with_integer - offset);
     std::int16_t* const q = w_.cost.data() + i * padded_;
     auto sum = hn::Zero(tag);
     const std::size_t later = std::min(i + ahead, n_ - 1);
     const Cost* const later_row = cost_.row(later);  // on its way to the cache, as is the place for its q
     const std::int16_t* const later_q = row(later);
-    for (std::size_t j = 0; j < padded_; j += row_float_lanes) {
+    for (std::size_t j = 0; j < padded_; j += float_lanes) {
       hwy::Prefetch(later_row + j);
       hwy::Prefetch(later_q + j);
       const auto x = hn::Load(tag, centred + j);
       const auto fixed = hn::Sub(hn::BitCast(bits, hn::Add(x, shift)), hn::Set(bits, integer_bits));
       hn::Store(hn::DemoteTo(narrow, fixed), narrow, q + j);  // saturates
       if (!WithDemand) continue;
-      const auto exponent = hn::Max(none, hn::NegMulAdd(x, slope, top));
-      const auto wish = hn::BitCast(tag, hn::ShiftLeft<16>(hn::BitCast(bits, exponent)));
+      const auto wish = exponential(x);
       hn::Store(wish, tag, share + j);
       sum = hn::Add(sum, wish);
     }
-    if (!WithDemand) return;
-    const auto normal = hn::Set(tag, 1.0f / hn::GetLane(hn::SumOfLanes(tag, sum)));
-#pragma GCC unroll 2
-    for (std::size_t j = 0; j < padded_; j += row_float_lanes) {
-      hn::Store(hn::MulAdd(hn::Load(tag, share + j), normal, hn::Load(tag, demand + j)), tag, demand + j);
-    }
+    if (WithDemand) add_demand(share, hn::GetLane(hn::SumOfLanes(tag, sum)), padded_, demand);
   }
 
   /// v: where many rows would like a column, its price falls beforehand. A guess, never trusted.
@@ -234,10 +162,10 @@ class row_costs {
 
   const batch<Cost>& cost_;
   row_workspace& w_;
-  const std::size_t n_, whole_, padded_;
+  const std::size_t n_, padded_;
   double scale_ = 1, deviation_ = 0;
   // |c| as integers, which are in the same order; infinity and NaN above all
-  alignas(64) std::int32_t largest_bits_[row_block / 2] = {};
+  alignas(64) std::int32_t largest_bits_[float_block] = {};
 };
 
 }  // namespace HWY_NAMESPACE

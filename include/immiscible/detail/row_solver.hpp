@@ -29,6 +29,7 @@
 #include <immiscible/batch.hpp>
 #include <immiscible/detail/aligned_vector.hpp>
 #include <immiscible/detail/exchange_columns.hpp>
+#include <immiscible/detail/float_rows.hpp>
 #include <immiscible/detail/sampled_row.hpp>
 #include <immiscible/detail/shortest_paths.hpp>
 #include <immiscible/detail/simd_dispatch.hpp>
