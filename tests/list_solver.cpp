@@ -177,7 +177,7 @@ TEST_CASE("a cost beyond the scale that sampled rows suggest, wherever it stands
             bad(row, column) = value;
             CHECK(on_lists(bad, target).result == solver_result::unsuited);
           }
-          for (const float value : {1e4f, -1e7f, 1e10f, 1e20f, 1e36f}) {  // finite: solved all the same
+          for (const float value : {1e4f, -3e4f, -1e5f, -2e5f, -4e5f, -1e7f, 1e10f, 1e20f, 1e36f}) {  // finite: solved all the same
             auto wide = good;
             wide(row, column) = value;
             const auto o = on_lists(wide, target);

@@ -11,13 +11,10 @@ static tests::int_block_results int_block_results_simd(const tests::int_block_va
   (a + b).store(r.plus);
   (a - b).store(r.minus);
   min(a, b).store(r.less);
-  max(a, b).store(r.more);
   int_block::all(v.bound).store(r.all);
   int_block::look_up(v.table, v.index).store(r.looked_up);
   r.least = a.least();
-  r.greatest = a.greatest();
   r.sum = a.sum();
-  r.at_most = a.count_at_most(v.bound);
   r.kept = a.compress_at_most(v.bound, b, r.compressed);
   const int_block::tag tag;
   two_least_lanes<int_block::tag> lanes{a.part[0], hn::Set(tag, std::numeric_limits<std::int32_t>::max())};

@@ -122,7 +122,7 @@ class fixed_costs {
   std::int32_t operator()(std::size_t i, std::size_t j) const {
     if constexpr (is_float) {
       const float level = level_of_row(i);
-      return bits_of(centred(i, j) + level) - bits_of(level);
+      return bits_of(std::max(0.0f, std::min(centred(i, j) + level, float_far))) - bits_of(level);
     }
     constexpr double limit = 1 << 30;  // beyond the limits, and where it is not a number: something beyond the limits
     const double scaled = static_cast<double>(cost_(i, j)) * scale_;
@@ -144,32 +144,36 @@ class fixed_costs {
     std::int32_t* const fixed = w_.fixed.data();
     std::int32_t* const reduced = w_.reduced.data();
     const std::size_t whole = m_ / list_block * list_block;
-    for (std::size_t j = whole; j < m_; ++j) fixed[j] = (*this)(i, j);
     const float level = level_of_row(i);
-    if (Check && is_float) {
-      for (std::size_t j = whole; j < m_; ++j) in_range_ &= (bits_of(centred(i, j) + level) ^ upper_bits) >> 23 == 0;
-    }
-    int_block beyond = int_block::all(0);
+    const int_block level_bits = int_block::all(is_float ? bits_of(level) : 0);
+    float_block_sum strange;
     int_block group_least = int_block::all(std::numeric_limits<std::int32_t>::max());
     for (std::size_t j = 0; j < whole; j += list_block) {
-      int_block q = fixed_block<Check>(row + j, j, level, beyond);
+      const int_block raw = raw_block<Check>(row + j, j, level, strange);
+      int_block q = raw - level_bits;
       q.store(fixed + j);
       if (Reduce) {
         q = q - int_block::load(price + j);
         q.store(reduced + j);
       }
-      group_least = min(group_least, q);
+      group_least = min(group_least, Check ? raw : q);
     }
-    if (whole < padded_) {
-      int_block q = int_block::load(fixed + whole);
-      if (Reduce) {
-        q = q - int_block::load(price + whole);
-        q.store(reduced + whole);
-      }
-      group_least = min(group_least, q);
+    if (Check) {
+      const std::int32_t least = group_least.least();
+      in_range_ &= !is_float || (strange.total() == 0 && least >= bits_of(float_low) && least < bits_of(float_far));
+      group_least = group_least - level_bits;
     }
-    if (Check) in_range_ &= beyond.any_of() >> 23 == 0;
-    return group_least;
+    if (whole == padded_) return group_least;
+    for (std::size_t j = whole; j < m_; ++j) {
+      fixed[j] = (*this)(i, j);
+      if (Check && is_float) in_range_ &= 0 * centred(i, j) == 0 && fixed[j] >= bits_of(float_low) - bits_of(level);
+    }
+    int_block q = int_block::load(fixed + whole);
+    if (Reduce) {
+      q = q - int_block::load(price + whole);
+      q.store(reduced + whole);
+    }
+    return min(group_least, q);
   }
 
   /// False once a row was read with `Check` that does not suit the fixed point.
@@ -177,31 +181,49 @@ class fixed_costs {
 
  private:
   static constexpr bool is_float = std::is_same<Cost, float>::value;
-  static constexpr std::int32_t upper_bits = integer_bits >> 23 << 23;  // of all floats with an integer in their lowest bits
+  // The least float with an integer in its lowest bits, and the greatest: what is beyond that is "far".
+  static constexpr float float_low = 1 << 23, float_far = (1 << 24) - 1;
 
-  /// q of 16 costs from column j on. With `Check` float costs out of range leave a bit in `beyond` that is worth 2^23 or more.
+  /// 16 sums of 0 x: 0, unless an x is infinite or not a number.
+  struct float_block_sum {
+    float_vector part[int_block::parts];
+
+    HWY_INLINE float_block_sum() {
+#pragma GCC unroll 4
+      for (auto& p : part) p = hn::Zero(float_tag());
+    }
+    HWY_INLINE float total() const {
+      auto all = part[0];
+#pragma GCC unroll 4
+      for (std::size_t k = 1; k < int_block::parts; ++k) all = hn::Add(all, part[k]);
+      return hn::GetLane(hn::SumOfLanes(float_tag(), all));
+    }
+  };
+
+  /// q of 16 costs from column j on; of float costs, the floats that have q and the level of the row in their bits. With `Check` costs
+  /// that are infinite or not a number leave their trace in `strange`.
   template <bool Check>
-  HWY_INLINE int_block fixed_block(const float* costs, std::size_t j, float level, int_block& beyond) const {
+  HWY_INLINE int_block raw_block(const float* costs, std::size_t j, float level, float_block_sum& strange) const {
     const auto scale = hn::Set(float_tag(), static_cast<float>(scale_));
-    const auto row_level = hn::Set(float_tag(), level);
+    const auto row_level = hn::Set(float_tag(), level), far = hn::Set(float_tag(), float_far);
     const float* const start = w_.float_start.data() + j;
     int_block b;
 #pragma GCC unroll 4
     for (std::size_t k = 0; k < int_block::parts; ++k) {
       const auto cost = hn::LoadU(float_tag(), costs + k * int_block::lanes);
       const auto x = hn::MulSub(cost, scale, hn::Load(float_tag(), start + k * int_block::lanes));
-      b.part[k] = hn::BitCast(int_block::tag(), hn::Add(x, row_level));
+      if (Check) strange.part[k] = hn::MulAdd(x, hn::Zero(float_tag()), strange.part[k]);
+      b.part[k] = hn::BitCast(int_block::tag(), hn::Min(hn::Add(x, row_level), far));
     }
-    if (Check) beyond = beyond | (b ^ int_block::all(upper_bits));
-    return b - int_block::all(bits_of(level));
+    return b;
   }
   template <bool Check>
-  HWY_INLINE int_block fixed_block(const double* costs, std::size_t j, float, int_block&) const {
+  HWY_INLINE int_block raw_block(const double* costs, std::size_t j, float, float_block_sum&) const {
     const auto load = [&](std::size_t k) HWY_ATTR { return hn::LoadU(double_tag(), costs + k); };
     return rounded_doubles(load) - int_block::load(w_.start_price.data() + j);
   }
   template <bool Check>
-  HWY_INLINE int_block fixed_block(const std::int16_t* costs, std::size_t j, float, int_block&) const {
+  HWY_INLINE int_block raw_block(const std::int16_t* costs, std::size_t j, float, float_block_sum&) const {
     const hn::Rebind<std::int16_t, int_block::tag> tag;
     int_block b;
 #pragma GCC unroll 4
@@ -211,7 +233,7 @@ class fixed_costs {
     return b - int_block::load(w_.start_price.data() + j);
   }
   template <bool Check>
-  HWY_INLINE int_block fixed_block(const std::int32_t* costs, std::size_t j, float, int_block&) const {
+  HWY_INLINE int_block raw_block(const std::int32_t* costs, std::size_t j, float, float_block_sum&) const {
     const int_block start = int_block::load(w_.start_price.data() + j);
     if (scale_ == 1.0) return int_block::load(costs) - start;
     const auto load = [&](std::size_t k)

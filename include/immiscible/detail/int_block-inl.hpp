@@ -73,29 +73,11 @@ struct int_block {
     for (std::size_t k = 1; k < parts; ++k) m = hn::Min(m, part[k]);
     return hn::GetLane(hn::MinOfLanes(tag(), m));
   }
-  /// The bits that are set in any of them.
-  HWY_INLINE std::uint32_t any_of() const {
-    vector m = part[0];
-#pragma GCC unroll 4
-    for (std::size_t k = 1; k < parts; ++k) m = hn::Or(m, part[k]);
-    alignas(64) std::uint32_t value[lanes];
-    hn::Store(hn::BitCast(hn::RebindToUnsigned<tag>(), m), hn::RebindToUnsigned<tag>(), value);
-    std::uint32_t any = 0;
-    for (const std::uint32_t v : value) any |= v;
-    return any;
-  }
   HWY_INLINE std::int32_t sum() const {
     vector s = part[0];
 #pragma GCC unroll 4
     for (std::size_t k = 1; k < parts; ++k) s = hn::Add(s, part[k]);
     return hn::GetLane(hn::SumOfLanes(tag(), s));
-  }
-  HWY_INLINE std::size_t count_at_most(std::int32_t bound) const {
-    std::size_t count = 0;
-#pragma GCC unroll 4
-    for (std::size_t k = 0; k < parts; ++k)
-      count += hn::CountTrue(tag(), hn::Not(hn::Gt(part[k], hn::Set(tag(), bound))));
-    return count;
   }
   /// The lanes to keep, moved to the front. Not Highway's function where that goes by a table: GCC copies the table to the stack
   /// at every call.
@@ -168,20 +150,6 @@ static HWY_INLINE int_block min(const int_block& a, const int_block& b) {
   int_block c;
 #pragma GCC unroll 4
   for (std::size_t k = 0; k < int_block::parts; ++k) c.part[k] = hn::Min(a.part[k], b.part[k]);
-  return c;
-}
-
-static HWY_INLINE int_block operator|(const int_block& a, const int_block& b) {
-  int_block c;
-#pragma GCC unroll 4
-  for (std::size_t k = 0; k < int_block::parts; ++k) c.part[k] = hn::Or(a.part[k], b.part[k]);
-  return c;
-}
-
-static HWY_INLINE int_block operator^(const int_block& a, const int_block& b) {
-  int_block c;
-#pragma GCC unroll 4
-  for (std::size_t k = 0; k < int_block::parts; ++k) c.part[k] = hn::Xor(a.part[k], b.part[k]);
   return c;
 }
 
