@@ -36,6 +36,8 @@ TESTS = {
     "detail/row_solver-inl.hpp": ROWS,
     "detail/row_costs-inl.hpp": ROWS,
     "detail/row_scan-inl.hpp": ["row_scan", *ROWS],
+    "detail/float_rows.hpp": [*ROWS, "list_solver"],
+    "detail/float_rows-inl.hpp": [*ROWS, "list_solver"],
     "detail/exchange_columns.hpp": ["list_solver", "row_solver"],
     "detail/fast_solver.hpp": ["fast_solver", "jonker_volgenant", "auction"],
     "detail/forbidden_pairs.hpp": ["fast_solver"],
