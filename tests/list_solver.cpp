@@ -365,6 +365,33 @@ TEST_CASE("a sampled row in which all is forbidden is no overflow") {
   CHECK(immiscible::jonker_volgenant(cost).status == immiscible::status::infeasible);
 }
 
+TEST_CASE("three rows that can afford but two columns: what is far is no answer within epsilon") {
+  constexpr std::size_t n = 200;
+  std::vector<std::size_t> poor;  // rows that no sample reads
+  for (std::size_t i = 0; poor.size() < 3; ++i) {
+    bool is_sampled = i == 0;
+    for (std::size_t r = 0; r < 64; ++r) is_sampled |= immiscible::detail::sampled_row(r, 64, n) == i;
+    if (!is_sampled) poor.push_back(i);
+  }
+  auto cost = converted<float>(tests::rows_alike(n, n, 7));
+  for (std::size_t k = 0; k < 3; ++k) {  // what one of them has to pay is far, but not equally far
+    for (std::size_t j = 2; j < n; ++j) cost(poor[k], j) = (k == 0 ? 4e7f : k == 1 ? 4e5f : 4e6f) + static_cast<float>(j);
+  }
+  const double optimum = tests::simple_least_total(cost);
+  for (const simd_target target : tests::simd_targets()) {
+    CHECK(tests::is_proved(cost, finished(cost, on_lists(cost, target))));
+    CHECK(finished(cost, on_lists(cost, target)).total_cost == optimum);
+    for (const double epsilon : {100.0, 1e3, 1e4, 1e5}) {
+      const auto o = on_lists(cost, target, epsilon);
+      if (o.result == solver_result::within_epsilon) {
+        CHECK(is_within(epsilon, cost, o, optimum));
+      } else {
+        CHECK(o.result == solver_result::price_war);
+      }
+    }
+  }
+}
+
 TEST_CASE("an epsilon that drives prices out of the fixed point is answered within it") {
   const auto cost = converted<float>(tests::few_values(64, 64, 2));
   const double optimum = tests::simple_least_total(cost);

@@ -115,7 +115,7 @@ class fixed_costs {
   /// False if the fixed point holds every cost as it is.
   bool rounds() const { return !std::is_integral<Cost>::value || scale_ != 1.0; }
 
-  /// |q_ij - (c_ij s - p_j)| is no more than this.
+  /// |q_ij - (c_ij s - p_j)| is no more than this, but that c_ij s - p_j may be more where it is far.
   double rounding() const { return !rounds() ? 0.0 : is_float ? 0.75 : 0.5; }
 
   /// q_ij
@@ -127,6 +127,11 @@ class fixed_costs {
     constexpr double limit = 1 << 30;  // beyond the limits, and where it is not a number: something beyond the limits
     const double scaled = static_cast<double>(cost_(i, j)) * scale_;
     return static_cast<std::int32_t>(std::lrint(std::min(limit, std::max(-limit, scaled)))) - w_.start_price[j];
+  }
+
+  /// True if q is only a lower bound of what it stands for.
+  bool is_far(std::size_t i, std::int32_t q) const {
+    return is_float && q >= bits_of(float_far) - bits_of(level_of_row(i));
   }
 
   std::int32_t units(float deviations) const {

@@ -144,6 +144,7 @@ class list_solver : private list_paths<Cost> {
     if (out_of_range_ || head_ != tail_) return solver_result::price_war;
     p_.out.row_bound.resize(n_);
     for (std::size_t i = 0; i < n_; ++i) {
+      if (fixed_.is_far(i, w_.cost_of_row[i])) return solver_result::price_war;  // who knows how far
       p_.out.row_bound[i] =
           (static_cast<double>(lists_.least_two(i).best) - fixed_.rounding()) / fixed_.scale();
     }
@@ -185,8 +186,8 @@ class list_solver : private list_paths<Cost> {
   /// Moves the prices from the rounded costs to the costs as given, so that every row is tight with its column there.
   ///
   /// In double, prices (p + v) / s start exact. A row whose column is not its best lowers the price of each better column j
-  /// until j is only as good: prices still only fall, so the lists stay valid, and a column left out, whose rounded cost is
-  /// within half a unit, stays above its bound less 1/2. A column whose price fell makes its own row look again. If that
+  /// until j is only as good: prices still only fall, so the lists stay valid, and a column left out, whose q is at most `rounding` too
+  /// high, stays above its bound less that. A column whose price fell makes its own row look again. If that
   /// ends, every row is tight (to 2^-48 of the largest cost, the rounding of double) and the matching is optimal for the
   /// costs as given. It can only go on for ever if a cycle of rows, the rest perhaps among them, would gain by exchanging columns,
   /// that is if rounding changed the optimum: then they exchange them. Where 16 looks a row do not suffice, the dense solver goes on.

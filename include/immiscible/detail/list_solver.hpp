@@ -1,7 +1,7 @@
 // Exact assignment on per-row candidate lists: the fast warm start of `jonker_volgenant`, from the processor's best SIMD.
 //
 //   c_ij  cost as given                         s     scale, a power of two
-//   p_j   start price of column j               q_ij  = round(c_ij s) - p_j, int32 fixed point, |q_ij| < 2^27
+//   p_j   start price of column j               q_ij  = round(c_ij s - p_j), int32 fixed point, |q_ij| < 2^27
 //   v_j   fall of column j's price since, <= 0  r_ij  = q_ij - v_j, reduced cost
 //
 // INVARIANT (why lists are safe). Prices only ever FALL, so reduced costs only ever RISE. When row i's list is built with
@@ -9,6 +9,9 @@
 // least of the row, and min(second least of the list, b_i) is a lower bound of the row's second least. Otherwise the list is
 // built again with today's prices. A row has two lists: a long one (everything within about 0.7 standard deviations of the
 // row's least, made from the dense row) and a short one of 16 (made from the long one), which is all that a bid reads.
+//
+// FAR. A float cost that lies 2^22 units (32 to 64 standard deviations) or more above its row's level has a q that is only a lower
+// bound of it. What lists leave out may be a lower bound, and `refine`, which sees costs as given, puts right what they contain.
 //
 // With n < m the columns that no row gets belong to "the rest", one node that stands for the m - n rows that a square problem
 // would have more; all columns start at one price then, and a column falls only once two rows want it.
