@@ -177,7 +177,8 @@ TEST_CASE("a cost beyond the scale that sampled rows suggest, wherever it stands
             bad(row, column) = value;
             CHECK(on_lists(bad, target).result == solver_result::unsuited);
           }
-          for (const float value : {1e4f, -3e4f, -1e5f, -2e5f, -4e5f, -1e7f, 1e10f, 1e20f, 1e36f}) {  // finite: solved all the same
+          for (const float value :
+               {1e4f, -3e4f, -1e5f, -2e5f, -4e5f, -1e7f, 1e10f, 1e20f, 1e36f}) {  // finite: solved all the same
             auto wide = good;
             wide(row, column) = value;
             const auto o = on_lists(wide, target);
@@ -375,7 +376,8 @@ TEST_CASE("three rows that can afford but two columns: what is far is no answer 
   }
   auto cost = converted<float>(tests::rows_alike(n, n, 7));
   for (std::size_t k = 0; k < 3; ++k) {  // what one of them has to pay is far, but not equally far
-    for (std::size_t j = 2; j < n; ++j) cost(poor[k], j) = (k == 0 ? 4e7f : k == 1 ? 4e5f : 4e6f) + static_cast<float>(j);
+    for (std::size_t j = 2; j < n; ++j)
+      cost(poor[k], j) = (k == 0 ? 4e7f : k == 1 ? 4e5f : 4e6f) + static_cast<float>(j);
   }
   const double optimum = tests::simple_least_total(cost);
   for (const simd_target target : tests::simd_targets()) {

@@ -352,6 +352,7 @@ class fixed_costs {
     if (!is_by_spread_) return;
     largest_ = static_cast<double>(hn::GetLane(hn::MaxOfLanes(tag, most))) + 8 * deviation_;
     in_range_ = deviation_ > 1e-30 && largest_ < 1e30;
+    is_coarse_ = deviation_ <= 1e-30;  // all alike
     if (!in_range_) return;
     scale_ = fixed_point_scale_by_spread(deviation_, largest_);
     deviation_ *= scale_;

@@ -71,12 +71,16 @@ static bool write_stand_ins_simd(const batch<Cost>& cost, forbidden_workspace<Co
   }
   if (most == lowest) return false;
 
+  // Up to a multiple of an eighth to a quarter of t: among small integers what stands in is one too, and does not pass for a real number.
+  const Cost grain = most > std::numeric_limits<Cost>::min() * 8 ? std::ldexp(Cost(1), std::ilogb(most) - 2) : Cost(1);
+  const auto unit = hn::Set(tag, grain), units = hn::Set(tag, 1 / grain);
   for (std::size_t i = 0; i < n; ++i) {
     Cost* const row = work.finite.data() + i * padded;
     const auto dear = hn::Set(tag, work.row_level[i] + most);
     for (std::size_t j = 0; j < padded; j += lanes) {
       const auto c = hn::Load(tag, row + j);
-      hn::Store(hn::IfThenElse(hn::Lt(c, far), c, hn::Add(hn::Load(tag, level + j), dear)), tag, row + j);
+      const auto stand_in = hn::Mul(unit, hn::Ceil(hn::Mul(units, hn::Add(hn::Load(tag, level + j), dear))));
+      hn::Store(hn::IfThenElse(hn::Lt(c, far), c, stand_in), tag, row + j);
     }
   }
   return true;

@@ -1,6 +1,6 @@
 // How costs that forbid pairs (+infinity) come to the fast solvers, which take finite costs: as a copy with something else there.
 //
-//   c_ij  cost as given      c'_ij  the same, but r_i + k_j + t where c_ij is +infinity
+//   c_ij  cost as given      c'_ij  the same, but about r_i + k_j + t where c_ij is +infinity
 //   r_i   level of row i     k_j    level of column j: c_ij is about r_i + k_j      t  the most by which a finite cost is above that
 //
 // As c' <= c, prices that are valid for c' (u_i + v_j <= c'_ij) are valid for c; and a matching without forbidden pairs costs the
@@ -14,6 +14,7 @@
 #include <immiscible/detail/simd_dispatch.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <type_traits>

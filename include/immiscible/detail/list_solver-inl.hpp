@@ -84,7 +84,8 @@ class list_solver : private list_paths<Cost> {
   std::int32_t wanted_epsilon() const {
     const double wanted =
         p_.wishes.epsilon > 0 ? p_.wishes.epsilon * fixed_.scale() : p_.wishes.tolerance * fixed_.deviation();
-    return static_cast<std::int32_t>(std::max(0.0, std::min(wanted, static_cast<double>(list_fixed_limit)) - 2 * fixed_.rounding()));
+    return static_cast<std::int32_t>(
+        std::max(0.0, std::min(wanted, static_cast<double>(list_fixed_limit)) - 2 * fixed_.rounding()));
   }
 
   /// Row i bids for its best column; the row that had it waits again. With n < m a column that nobody had stays at its price: what
@@ -145,8 +146,7 @@ class list_solver : private list_paths<Cost> {
     p_.out.row_bound.resize(n_);
     for (std::size_t i = 0; i < n_; ++i) {
       if (fixed_.is_far(i, w_.cost_of_row[i])) return solver_result::price_war;  // who knows how far
-      p_.out.row_bound[i] =
-          (static_cast<double>(lists_.least_two(i).best) - fixed_.rounding()) / fixed_.scale();
+      p_.out.row_bound[i] = (static_cast<double>(lists_.least_two(i).best) - fixed_.rounding()) / fixed_.scale();
     }
     return hand_over_answer(solver_result::within_epsilon);
   }
