@@ -140,8 +140,9 @@ class candidate_lists {
     return b;
   }
 
-  /// Builds row i's short list from its long list, which is built again first if it has expired.
-  void build_short_list(std::size_t i) {
+  /// Builds row i's short list from its long list, which is built again first if it has expired. Not inlined: bids are, and need
+  /// this now and then only.
+  HWY_NOINLINE void build_short_list(std::size_t i) {
     for (bool rebuilt = false;; rebuilt = true) {
       const candidates list = long_list(i);
       alignas(64) std::int32_t reduced[list_long_length];

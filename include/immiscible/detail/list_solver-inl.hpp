@@ -91,7 +91,7 @@ class list_solver : private list_paths<Cost> {
   /// Row i bids for its best column; the row that had it waits again. With n < m a column that nobody had stays at its price: what
   /// no row gets must end with the highest price, and prices never rise. If no price would fall (epsilon = 0) a row keeps its
   /// column, and i is left to row reduction and the searches.
-  void bid(std::size_t i, std::int32_t epsilon) {
+  HWY_INLINE void bid(std::size_t i, std::int32_t epsilon) {
     const auto found = lists_.least_two(i);
     const auto column = static_cast<std::size_t>(found.column);
     const std::int32_t previous = w_.row_of_column[column];
