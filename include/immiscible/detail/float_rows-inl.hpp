@@ -70,12 +70,13 @@ static void sample_columns(const batch<Cost>& cost, std::size_t rows, float scal
     }
   }
   const auto share = hn::Set(tag, 1.0f / static_cast<float>(rows));
-  each_float_vector(mean, m, padded, [&](float_vector sum, std::size_t j) HWY_ATTR {
-    const auto average = hn::Mul(sum, share);
+  for (std::size_t j = 0; j < padded; j += float_lanes) {
+    const auto average = hn::Mul(hn::Load(tag, mean + j), share);
     const auto of_squares = hn::Mul(hn::Load(tag, square + j), share);
     hn::Store(average, tag, mean + j);
     hn::Store(hn::Max(hn::Zero(tag), hn::NegMulAdd(average, average, of_squares)), tag, square + j);
-  });
+  }
+  for (float* column : {mean, square}) std::fill(column + m, column + padded, 0.0f);
 }
 
 /// exp(-(x - least) / temperature) to 3 %, for x >= least and |least| < 20,000 temperatures.
