@@ -366,6 +366,17 @@ TEST_CASE("a sampled row in which all is forbidden is no overflow") {
   CHECK(immiscible::jonker_volgenant(cost).status == immiscible::status::infeasible);
 }
 
+TEMPLATE_TEST_CASE("costs that are all zero, or all alike", "", float, double, std::int16_t, std::int32_t) {
+  for (const int value : {0, -7, 30000}) {
+    const auto cost = tests::make_matrix<TestType>(50, 50, [&](auto, auto) { return value; });
+    for (const simd_target target : tests::simd_targets()) {
+      CHECK(tests::is_proved(cost, finished(cost, on_lists(cost, target))));
+      const auto o = on_lists(cost, target, 0.5);
+      if (o.result == solver_result::within_epsilon) CHECK(is_within(0.5, cost, o, 50.0 * value));
+    }
+  }
+}
+
 TEST_CASE("three rows that can afford but two columns: what is far is no answer within epsilon") {
   constexpr std::size_t n = 200;
   std::vector<std::size_t> poor;  // rows that no sample reads

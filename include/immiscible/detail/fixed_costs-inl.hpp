@@ -286,7 +286,7 @@ class fixed_costs {
   float coarse_gap() const {
     constexpr double integers = 3, rounding = 256;
     if (!rounds()) return static_cast<float>(integers);
-    const double finest = is_float ? std::ldexp(1.0, 23 - std::ilogb(largest_)) : scale_;
+    const double finest = is_float && largest_ > 0 ? std::ldexp(1.0, 23 - std::ilogb(largest_)) : scale_;
     const double whole = integer_scale(cost_, 8 * list_policy(n_).sampling_step(n_), finest);
     return static_cast<float>(whole < finest ? integers / whole : rounding / finest);
   }
