@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -305,6 +306,9 @@ TEMPLATE_TEST_CASE("asked for less than exact, the lists stop within epsilon", "
       for (const double epsilon : {1e-3, 0.5, 3.0, 40.0, 1000.0, 1e7}) {
         INFO(name << ", epsilon " << epsilon << ", target " << static_cast<int>(target));
         const auto o = on_lists(cost, target, epsilon);
+        if (name == std::string("rows alike") && epsilon > 1 && epsilon < 1e4) {
+          CHECK(o.result == solver_result::within_epsilon);
+        }
         if (o.result == solver_result::within_epsilon) {
           CHECK(is_within(epsilon, cost, o, optimum));
         } else if (o.result != solver_result::price_war) {
@@ -316,11 +320,12 @@ TEMPLATE_TEST_CASE("asked for less than exact, the lists stop within epsilon", "
 }
 
 TEST_CASE("rows that were not read when prices left the fixed point are looked at all the same") {
-  // The scale comes from every 37th row, whose costs are small; in the others column 0 is by far the dearest, or by far the best.
+  // The scale comes from sampled rows, whose costs are small; in the others column 0 is by far the dearest, or by far the best.
   const std::size_t n = 2368;
   std::vector<char> kind(n, 'd');
   for (std::size_t r = 0; r < 8; ++r) kind[immiscible::detail::sampled_row(r, 8, n)] = 'u';
-  for (std::size_t i = 0; i < n; i += n / 64) kind[i] = 's';
+  for (std::size_t r = 0; r < 64; ++r) kind[immiscible::detail::sampled_row(r, 64, n)] = r % 2 == 0 ? 'u' : 's';
+  kind[0] = 's';
   tests::random_source draw(1);
   for (std::size_t i = 1, best = 0; best < 20; ++i) {
     if (kind[i] == 'd') kind[i] = 'b', ++best;
