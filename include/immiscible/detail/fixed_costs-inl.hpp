@@ -353,7 +353,10 @@ class fixed_costs {
     largest_ = static_cast<double>(hn::GetLane(hn::MaxOfLanes(tag, most))) + 8 * deviation_;
     in_range_ = deviation_ > 1e-30 && largest_ < 1e30;
     is_coarse_ = deviation_ <= 1e-30;  // all alike
-    if (!in_range_) return;
+    if (!in_range_) {
+      deviation_ = 0;  // not a number, perhaps
+      return;
+    }
     scale_ = fixed_point_scale_by_spread(deviation_, largest_);
     deviation_ *= scale_;
   }
