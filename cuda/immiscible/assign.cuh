@@ -39,7 +39,7 @@ inline std::size_t assign_workspace_bytes(std::size_t n, std::size_t m, std::siz
 /// @param noise      [m, d], n <= m <= 4096.
 /// @param out        device memory; see device_assignment.cuh. Prices (exact, auction) are in steps of the rounded costs.
 ///                   summary: total_cost is that of the pairs, computed from the samples; lower_bound allows for the rounding of
-///                   the costs, n units at most; `optimal` is said of the rounded costs.
+///                   the costs to steps, n units at most, not for that of float32 before it; `optimal` is said of the rounded costs.
 /// @param workspace  assign_workspace_bytes(n, m, d) bytes, device, aligned to 256; free again when the stream has done the work.
 /// @param stream     any stream, not destroyed before the work is done.
 /// @throws std::invalid_argument  shapes that do not fit, n > m, m > 4096, a method or cost that only the CPU has, a tolerance
@@ -320,7 +320,7 @@ inline auto own_product(const device_batch<float>& images, const device_batch<fl
 
 inline std::size_t assign_workspace_bytes(std::size_t n, std::size_t m, std::size_t d, std::size_t groups) {
   if (n == 0) return 0;
-  constexpr std::size_t most = std::numeric_limits<std::size_t>::max() / 16;
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max() / 64;
   if (m > most / n || d > most / 8 || groups > most / 256) {
     detail::fail("assign_workspace_bytes", "needs sizes that fit the address space, got n = " + std::to_string(n) +
                                                ", m = " + std::to_string(m) + ", d = " + std::to_string(d) +
@@ -364,6 +364,7 @@ inline void assign_in_groups(const device_batch<float>& images, const device_bat
 inline void assign(const device_batch<float>& images, const device_batch<float>& noise, const device_assignment& out,
                    cudaStream_t stream, const device_assign_options& options) {
   void* workspace = nullptr;
+  detail::check_assign_arguments("assign", images, noise, out, &workspace, options);  // any memory will do for that
   const std::size_t bytes = assign_workspace_bytes(images.rows(), noise.rows(), images.columns());
   if (bytes > 0) detail::check_cuda(cudaMallocAsync(&workspace, bytes, stream), "cudaMallocAsync");
   try {

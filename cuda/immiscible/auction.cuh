@@ -6,7 +6,8 @@
 // A free row bids for the column where c_ij - v_j is least, down to where its second choice is as good, less epsilon. Each
 // column goes to the lowest bid, of equal ones to the lowest row. Matched rows are then within epsilon of their best, so a
 // complete matching costs at most m epsilon more than the best one; the prices tell how much at most. Epsilon falls in phases.
-// The number of rounds is bounded; should the bound be met, the free rows take the free columns in order, and the gap says so.
+// The number of rounds is bounded; should the bound be met, the free rows take the free columns in order, or the last complete matching
+// stands if that is better, and the gap says so.
 //
 // Reference: Bertsekas, Castanon, Parallel Computing 17 (1991), Jacobi version.
 #pragma once
@@ -89,14 +90,15 @@ __device__ inline two_least choices_of_row(const integer_costs& costs, const std
   return own;
 }
 
-/// One phase: bids until every row is matched, or `rounds` reaches the bound. @return rows that stayed free
+/// One phase: bids until every row is matched, or `rounds` reaches `most_rounds`. @return rows that stayed free
 template <class Team>
 __device__ std::int32_t bid_until_matched(const Team& team, const integer_costs& costs, const solver_state& state,
-                                          std::int32_t epsilon, unsigned long long* bids, std::int32_t& rounds) {
+                                          std::int32_t epsilon, unsigned long long* bids, std::int32_t most_rounds,
+                                          std::int32_t& rounds) {
   for_each_index(team, costs.m, [&](std::int32_t j) { state.row_of_column[j] = state.column_of_row[j] = -1; });
   team.sync();  // nobody is matched
   std::int32_t free = costs.m;
-  for (; free > 0 && rounds < auction_policy::most_rounds; ++rounds) {
+  for (; free > 0 && rounds < most_rounds; ++rounds) {
     for_rows_by_warp(team, costs.m, [&](std::int32_t i) {
       if (state.column_of_row[i] >= 0) return;
       const two_least choices = choices_of_row(costs, state.column_price, i);
@@ -126,9 +128,22 @@ __device__ std::int32_t bid_until_matched(const Team& team, const integer_costs&
   return free;
 }
 
+/// Total cost of the rows' columns; the whole block calls, and every thread gets it.
+__device__ inline long long total_of(const integer_costs& costs, const std::int32_t* column_of_row,
+                                     long long* scratch) {
+  long long total = 0;
+  for (auto i = static_cast<std::int32_t>(threadIdx.x); i < costs.n; i += static_cast<std::int32_t>(blockDim.x)) {
+    total += costs(i, column_of_row[i]);
+  }
+  return block_reduce(total, add(), 0LL, scratch);
+}
+
 /// The answer, its prices and its bound; by one block.
+///
+/// @param complete  `state.claim` holds the matching of the phase before.
 __device__ inline void write_auction(const integer_costs& costs, const solver_state& state, std::int32_t free,
-                                     std::int32_t rounds, long long* scratch, const device_assignment& out) {
+                                     bool complete, std::int32_t rounds, long long* scratch,
+                                     const device_assignment& out) {
   if (threadIdx.x == 0 && free > 0) {  // the bound on the rounds was met
     for (std::int32_t i = 0, j = 0; i < costs.m; ++i) {
       if (state.column_of_row[i] >= 0) continue;
@@ -144,7 +159,12 @@ __device__ inline void write_auction(const integer_costs& costs, const solver_st
     highest = greater()(highest, static_cast<long long>(state.column_price[j]));
   highest = block_reduce(highest, greater(), static_cast<long long>(INT32_MIN), scratch);
   const std::int32_t shift = costs.n < costs.m ? static_cast<std::int32_t>(highest) : 0;
-  long long total = 0, bound = 0;
+  const std::int32_t* column_of_row = state.column_of_row;
+  long long total = total_of(costs, column_of_row, scratch), bound = 0;
+  if (free > 0 && complete) {
+    const long long before = total_of(costs, state.claim, scratch);
+    if (before < total) column_of_row = state.claim, total = before;
+  }
   for (std::int32_t j = thread; j < costs.m; j += threads) {
     const std::int32_t v = state.column_price[j] - shift;
     if (out.noise_price != nullptr) out.noise_price[j] = v;
@@ -152,11 +172,9 @@ __device__ inline void write_auction(const integer_costs& costs, const solver_st
     if (j >= costs.n) continue;
     const std::int32_t u = state.row_price[j] + shift;
     if (out.image_price != nullptr) out.image_price[j] = u;
-    out.noise_of_image[j] = state.column_of_row[j];
+    out.noise_of_image[j] = column_of_row[j];
     bound += u;
-    total += costs(j, state.column_of_row[j]);
   }
-  total = block_reduce(total, add(), 0LL, scratch);
   bound = block_reduce(bound, add(), 0LL, scratch);
   if (thread != 0 || out.summary == nullptr) return;
   *out.summary = {total == bound ? device_status::optimal : device_status::feasible,
@@ -170,7 +188,8 @@ __device__ inline void write_auction(const integer_costs& costs, const solver_st
 
 template <class Team>
 __global__ void __launch_bounds__(auction_policy::threads)
-    auction_kernel(Team team, integer_costs costs, void* memory, float tolerance, device_assignment out) {
+    auction_kernel(Team team, integer_costs costs, void* memory, float tolerance, std::int32_t most_rounds,
+                   device_assignment out) {
   auto* const scratch = dynamic_shared<warm_start_scratch>();
   const solver_state state = state_at(memory, costs.m);
   auto* const bids = reinterpret_cast<unsigned long long*>(state.row_potential);
@@ -182,10 +201,16 @@ __global__ void __launch_bounds__(auction_policy::threads)
   if (team.block() == 0 && threadIdx.x < counters_of_problem) state.counters[threadIdx.x] = 0;
   team.sync();  // prices are 0, and there are no bids
   std::int32_t rounds = 0, free = 0;
+  bool complete = false;  // before the last phase all rows were matched
   for (float relative = fmaxf(auction_policy::first_epsilon, tolerance);;
        relative = fmaxf(0.25f * relative, tolerance)) {
     const float epsilon = fminf(fmaxf(relative * deviation, 1.0f), 65536.0f);  // the bound keeps prices within int32
-    free = bid_until_matched(team, costs, state, static_cast<std::int32_t>(epsilon), bids, rounds);
+    complete = rounds > 0;                                                     // all rows are matched then
+    if (complete) {
+      for_each_index(team, costs.m, [&](std::int32_t i) { state.claim[i] = state.column_of_row[i]; });
+      team.sync();  // the matching is kept
+    }
+    free = bid_until_matched(team, costs, state, static_cast<std::int32_t>(epsilon), bids, most_rounds, rounds);
     if (relative <= tolerance || epsilon <= 1.0f || free > 0) break;  // free > 0: the bound on the rounds was met
   }
   for_rows_by_warp(team, costs.n, [&](std::int32_t i) {
@@ -193,7 +218,16 @@ __global__ void __launch_bounds__(auction_policy::threads)
     if (lane_of_thread() == 0) state.row_price[i] = least;
   });
   team.sync();  // all rows have their prices
-  if (team.block() == 0) write_auction(costs, state, free, rounds, reinterpret_cast<long long*>(scratch), out);
+  if (team.block() == 0)
+    write_auction(costs, state, free, complete, rounds, reinterpret_cast<long long*>(scratch), out);
+}
+
+/// `auction` with a bound of its own on the rounds; needs checked arguments and a row.
+inline void enqueue_auction(const device_batch<std::int16_t>& cost, double tolerance, std::int32_t most_rounds,
+                            const device_assignment& out, void* workspace, cudaStream_t stream) {
+  launch_by_size<float, std::int32_t, device_assignment>(
+      auction_kernel<block_team>, auction_kernel<grid_team>, auction_policy::threads, sizeof(warm_start_scratch),
+      as_integer_costs(cost), workspace, stream, static_cast<float>(tolerance), most_rounds, out);
 }
 
 }  // namespace detail
@@ -209,10 +243,7 @@ inline void auction(const device_batch<std::int16_t>& cost, double tolerance, co
   }
   detail::check_solver_arguments("auction", cost.rows(), cost.columns(), out, workspace);
   if (cost.rows() == 0) return;
-  detail::launch_by_size<float, device_assignment>(
-      detail::auction_kernel<detail::block_team>, detail::auction_kernel<detail::grid_team>,
-      detail::auction_policy::threads, sizeof(detail::warm_start_scratch), detail::as_integer_costs(cost), workspace,
-      stream, static_cast<float>(tolerance), out);
+  detail::enqueue_auction(cost, tolerance, detail::auction_policy::most_rounds, out, workspace, stream);
 }
 
 }  // namespace immiscible

@@ -94,7 +94,7 @@ IMMISCIBLE_HOST_DEVICE inline bool needs_norms(const cost_form& form) {
 struct cost_workspace {
   float* image_mean;     // [d]
   float* noise_mean;     // [d]
-  float* image_norms;    // [n] squared
+  float* image_norms;    // [n] squared, but for cosine
   float* noise_norms;    // [m]
   std::uint32_t* range;  // [range_words] see note_range
 };
@@ -125,10 +125,11 @@ __global__ void __launch_bounds__(Policy::streaming_threads)
   mean[column] = static_cast<float>(sum / static_cast<double>(samples.rows()));
 }
 
-/// Squared norms of rows, a warp each: images, then noise.
+/// Squared norms of rows, or norms, a warp each: images, then noise.
 template <class Policy>
 __global__ void __launch_bounds__(Policy::streaming_threads)
-    norms_kernel(device_batch<float> images, device_batch<float> noise, float* image_norms, float* noise_norms) {
+    norms_kernel(device_batch<float> images, device_batch<float> noise, bool squared, float* image_norms,
+                 float* noise_norms) {
   std::size_t row = static_cast<std::size_t>(blockIdx.x) * warps_of_block() + warp_of_thread();
   const bool of_noise = row >= images.rows();
   const device_batch<float>& samples = of_noise ? noise : images;
@@ -140,10 +141,11 @@ __global__ void __launch_bounds__(Policy::streaming_threads)
     sum += static_cast<double>(values[k]) * static_cast<double>(values[k]);
   }
   sum = warp_reduce(sum, add());
-  if (lane_of_thread() == 0) (of_noise ? noise_norms : image_norms)[row] = static_cast<float>(sum);
+  if (lane_of_thread() == 0)
+    (of_noise ? noise_norms : image_norms)[row] = static_cast<float>(squared ? sum : sqrt(sum));
 }
 
-/// The cost of a pair from its product and norms.
+/// The cost of a pair from its product and norms, which are squared but for cosine.
 __device__ inline float cost_of_product(const cost_form& form, float product, float image_norm, float noise_norm) {
   if (form.only_differences) {
     if (form.function == cost_function::inner_product) return -product;
@@ -151,8 +153,8 @@ __device__ inline float cost_of_product(const cost_form& form, float product, fl
   }
   if (form.function == cost_function::inner_product) return -product;
   if (form.function == cost_function::cosine) {
-    const float norms = sqrtf(image_norm) * sqrtf(noise_norm);
-    return norms == 0 ? 1.0f : 1.0f - product / norms;  // NaN stays NaN
+    // One division after the other: the product of the norms may be beyond float. NaN stays NaN.
+    return image_norm == 0 || noise_norm == 0 ? 1.0f : 1.0f - product / image_norm / noise_norm;
   }
   const float squared = fmaf(-2.0f, product, image_norm + noise_norm);
   const float distance = squared < 0 ? 0.0f : squared;  // NaN stays NaN
@@ -302,7 +304,8 @@ inline void enqueue_cost_terms(const device_batch<float>& images, const device_b
   }
   if (needs_norms(form)) {
     const unsigned blocks = blocks_for(images.rows() + noise.rows(), threads / warp_lanes, SIZE_MAX);
-    launch(norms_kernel<cost_policy>, blocks, threads, 0, stream, images, noise, work.image_norms, work.noise_norms);
+    launch(norms_kernel<cost_policy>, blocks, threads, 0, stream, images, noise, form.function != cost_function::cosine,
+           work.image_norms, work.noise_norms);
   }
 }
 

@@ -101,7 +101,7 @@ __device__ inline bool draw_plain_row(const noise_row& row, const float* image, 
   return block_reduce(is_bad, greater(), 0, scratch) == 0;
 }
 
-/// Sums over a row, by one warp, in the order of products_of_row_portable; every lane gets them.
+/// Sums over a row, by one warp, in the order of products_of_row_portable; the lower half of the lanes gets them.
 __device__ inline row_products warp_products(const float* image, const float* noise, std::size_t d) {
   row_products sums = {0, 0, 0};
   const std::size_t first = lane_of_thread();

@@ -138,7 +138,7 @@ inline std::size_t jonker_volgenant_batched_workspace_bytes(std::size_t problems
 inline void jonker_volgenant_batched(const std::int16_t* cost, std::size_t problems, std::size_t n, std::size_t m,
                                      const device_assignment& out, void* workspace, cudaStream_t stream) {
   const char* name = "jonker_volgenant_batched";
-  detail::check_solver_arguments(name, n, m, out, problems == 0 ? &out : workspace);
+  detail::check_solver_arguments(name, problems == 0 ? 0 : n, m, out, workspace);
   if (problems == 0 || n == 0) return;
   if (problems > static_cast<std::size_t>(INT32_MAX)) {
     detail::fail(name, "needs at most 2^31 - 1 problems, got " + std::to_string(problems));

@@ -305,8 +305,12 @@ TEST_CASE("no images enqueue nothing, and mistakes are refused before any work")
   refuses({at, 2, 0}, {at, 2, 0}, out.view(), at, {});
   CHECK_THROWS_AS(immiscible::assign_in_groups(two, three, nullptr, 1, out.view(), at, nullptr), std::invalid_argument);
   CHECK_THROWS_AS(immiscible::assign_in_groups(two, two, nullptr, 1, out.view(), at, nullptr), std::invalid_argument);
-  CHECK_THROWS_AS(immiscible::assign_workspace_bytes(std::numeric_limits<std::size_t>::max() / 2, 9, 1),
-                  std::invalid_argument);
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+  CHECK_THROWS_AS(immiscible::assign_workspace_bytes(most / 2, 9, 1), std::invalid_argument);
+  CHECK_THROWS_AS(immiscible::assign_workspace_bytes(1, most / 16, 1), std::invalid_argument);
+
+  const device_batch<float> too_many(at, 2'000'000, 3);  // their costs would not fit any memory
+  CHECK_THROWS_AS(immiscible::assign(too_many, too_many, out.view(), nullptr), std::invalid_argument);
 }
 
 }  // namespace assign_tests

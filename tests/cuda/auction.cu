@@ -54,6 +54,30 @@ TEST_CASE("a finer tolerance brings the auction nearer to the optimum") {
   CHECK(immiscible::gap(fine.assignment) < immiscible::gap(coarse.assignment));
 }
 
+TEST_CASE("an auction whose rounds are used up is no worse than its phase before") {
+  const auto cost = tests::converted<std::int16_t>(tests::rows_alike(40, 44, 5));
+  const auto wide = tests::converted<std::int32_t>(cost);
+  const auto with_rounds = [&](std::int32_t most, double tolerance) {
+    return tests::solve_on_device(
+        cost, [&](const immiscible::device_batch<std::int16_t>& costs, const immiscible::device_assignment& out,
+                  void* workspace, cudaStream_t stream) {
+          immiscible::detail::enqueue_auction(costs, tolerance, most, out, workspace, stream);
+        });
+  };
+  const auto first_phase = with_rounds(8192, immiscible::detail::auction_policy::first_epsilon);
+  const auto whole = with_rounds(8192, 0.001);
+  REQUIRE(first_phase.summary.rounds < whole.summary.rounds);
+  for (std::int32_t most = first_phase.summary.rounds; most < whole.summary.rounds; most += most / 8 + 1) {
+    CAPTURE(most);
+    const auto cut = with_rounds(most, 0.001);
+    CHECK(cut.summary.rounds == most);
+    CHECK(tests::total_is_true(wide, cut.assignment));
+    CHECK(tests::prices_are_feasible(wide, cut.assignment));
+    CHECK(cut.summary.total_cost <= first_phase.summary.total_cost);
+    CHECK(cut.summary.lower_bound <= whole.summary.total_cost);
+  }
+}
+
 TEST_CASE("an auction by the whole device is as good as one by a block", "[slow]") {
   const auto cost = tests::converted<std::int16_t>(tests::rows_alike(260, 260, 5));
   const auto wide = tests::converted<std::int32_t>(cost);

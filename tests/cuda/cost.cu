@@ -75,6 +75,17 @@ TEST_CASE("costs of real samples are the CPU's but for rounding") {
   }
 }
 
+TEST_CASE("the cosine of samples whose squared lengths are beyond float is that of short ones") {
+  const float scale = 0x1p64f;  // lengths of about 2^66
+  const auto images = tests::bell_samples<float>(9, 17, 1, 0.5), noise = tests::bell_samples<float>(12, 17, 2);
+  auto long_images = images, long_noise = noise;
+  for (float& x : long_images.values) x *= scale;
+  for (float& x : long_noise.values) x *= 0.25f;
+  const auto expected = on_device(images, noise, cost_function::cosine, 0);
+  const auto here = on_device(long_images, long_noise, cost_function::cosine, 0);
+  for (std::size_t at = 0; at < here.size(); ++at) CHECK(here[at] == Approx(expected[at]).margin(1e-5));
+}
+
 TEST_CASE("rounded costs lie within half a step of the costs and use the whole range") {
   const std::vector<float> values = {-3.0f, 0.25f, 1.5f, 7.0f, 2.0f, -2.999f};
   const device_array<float> cost(values);

@@ -46,6 +46,7 @@ TEST_CASE("no problems, or problems of no rows, enqueue nothing, and mistakes ar
   const tests::device_array<std::int16_t> cost(6);
   const tests::answer_memory out(2, 3);
   CHECK_NOTHROW(immiscible::jonker_volgenant_batched(nullptr, 0, 2, 3, out.view(), nullptr, nullptr));
+  CHECK_NOTHROW(immiscible::jonker_volgenant_batched(nullptr, 0, 2, 3, {}, nullptr, nullptr));
   CHECK_NOTHROW(immiscible::jonker_volgenant_batched(nullptr, 5, 0, 3, out.view(), nullptr, nullptr));
   const auto refuses = [&](const std::int16_t* costs, std::size_t n, std::size_t m, void* workspace) {
     CHECK_THROWS_AS(immiscible::jonker_volgenant_batched(costs, 1, n, m, out.view(), workspace, nullptr),
