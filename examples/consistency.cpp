@@ -45,6 +45,7 @@ Tensor consistency_loss(small_unet& network, const consistency_settings& setting
     known = consistent_images(network, settings, noisy(low), low);
   }
   const Tensor squares = (consistent_images(network, settings, noisy(high), high) - known).square().flatten(1).sum(1);
+  // iCT's constant is for data of deviation 1/2: relative to the data this is half of it.
   const double c = 0.00054 * settings.data_deviation * std::sqrt(static_cast<double>(batch.samples[0].numel()));
   return (((squares + c * c).sqrt() - c) / (high - low)).mean();
 }

@@ -286,6 +286,8 @@ TEST_CASE("what another program or other options made is refused, in the setting
   CHECK_THROWS_WITH(check("flow_matching", {"--smoke"}), Contains("--smoke nothing, got true"));
   CHECK_THROWS_WITH(check("flow_matching", {"--new"}), Contains("--new missing, got 1"));
   CHECK_THROWS_WITH(check("flow_matching", {}), Contains("--new missing"));
+  CHECK_THROWS_WITH(check_made_with("--from", "judge.network", nlohmann::json::object(), "flow_matching", same),
+                    "--from: needs a trainer's checkpoint, got the network in judge.network");
 }
 
 }  // namespace trainers_tests

@@ -128,6 +128,8 @@ def main():
             print("\n".join(summary(opened.read())))
     for file in arguments.reports:
         report = read(file)
+        if not isinstance(report, dict):  # that of `analyse` is a list
+            continue
         seeds = f"{report['seeds']} seeds" if report["seeds"] > 1 else "1 seed"
         print(f"`./run example {report['command']}`: {report['metric']}, {report['steps']} steps of {report['batch']}, {seeds}\n")
         print("\n".join(table(report)) + "\n")

@@ -78,6 +78,9 @@ void check_made_with(const std::string& option, const std::string& file, const n
     throw std::runtime_error(option + ": needs the options that " + file + " was made with, " + what + " " +
                              text(other) + ", got " + text(own));
   };
+  if (!description.contains("program")) {
+    throw std::runtime_error(option + ": needs a trainer's checkpoint, got the network in " + file);
+  }
   check("program", program, description.at("program"));
   const std::map<std::string, std::string> saved = description.at("settings");
   for (const auto& [name, value] : settings) {

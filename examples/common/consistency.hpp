@@ -84,7 +84,7 @@ torch::Tensor consistent_images(Network& network, const consistency_settings& se
 
 /// A new network that suits the pictures.
 inline std::shared_ptr<small_unet> make_consistency_network(const image_studio& s, std::uint64_t seed) {
-  return make_network<small_unet>(seed, unet_settings{s.images.size(1), s.source.name == "emoji" ? 64 : 24});
+  return make_network<small_unet>(seed, unet_settings{s.images.size(1), s.unet_width});
 }
 
 /// The images that a model sees in x (B, C, S, S) at a level.

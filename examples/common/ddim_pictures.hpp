@@ -31,7 +31,7 @@ struct ddim_settings {
 
 /// A new network that suits the pictures.
 inline std::shared_ptr<small_unet> make_ddim_network(const image_studio& s, std::uint64_t seed) {
-  return make_network<small_unet>(seed, unet_settings{s.images.size(1), s.source.name == "emoji" ? 64 : 24});
+  return make_network<small_unet>(seed, unet_settings{s.images.size(1), s.unet_width});
 }
 
 /// The images that the network sees in x (B, C, S, S) at a level; no pixel is darker than black or brighter than white, as

@@ -21,8 +21,8 @@ struct flow_set_up {
 
 inline flow_set_up flow_set_up_for(const trainer_options& options) {
   if (options.data == "fashion-mnist" && options.image_size == 14) return {2000, 128, 512, 1e-3};
-  if (options.data == "emoji") return {4000, 64, 64, 1e-3};
-  return {1500, 64, 24, 2e-3};
+  if (options.data == "emoji") return {4000, 64, unet_width_for(options), 1e-3};
+  return {1500, 64, unet_width_for(options), 2e-3};
 }
 
 /// A residual_mlp that takes pictures.

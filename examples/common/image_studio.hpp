@@ -21,6 +21,9 @@ namespace examples {
 
 constexpr int shown_side = 6;  ///< pictures in a row and in a column of a sample block
 
+/// Channels of the fine level of a small_unet that suits the pictures.
+inline std::int64_t unet_width_for(const trainer_options& options) { return options.data == "emoji" ? 64 : 24; }
+
 /// Made once, shared by all runs, changed by none.
 struct image_studio {
   image_data source;
@@ -30,6 +33,7 @@ struct image_studio {
   torch::Tensor real_features;  ///< of the test pictures
   feature_statistics real;
   torch::Tensor start;  ///< (judged, C, S, S) start noise of the samples that are judged
+  std::int64_t unet_width;
 
   explicit image_studio(const trainer_options& options)
       : source(enough(some_of(read(options), options.smoke))),
@@ -38,7 +42,8 @@ struct image_studio {
         judge(trained_classifier(to_tell_apart(source, source.train), judged_classes(source), source.name,
                                  options.smoke ? 1 : 4, options.out)),
         real_features(features_of(*judge, source.test.images)),
-        real(real_features) {
+        real(real_features),
+        unet_width(unet_width_for(options)) {
     std::vector<std::int64_t> shape = images.sizes().vec();
     shape[0] = options.smoke ? 200 : options.judged;
     start = start_noise(shape);

@@ -93,7 +93,9 @@ std::map<std::string, std::string> settings_of(const CLI::App& app) {
   for (const CLI::Option* option : app.get_options()) {
     const std::string name = option->get_name();
     if (without_effect.count(name)) continue;
-    settings[name] = option->count() ? value_of(*option) : option->get_default_str();
+    std::string own_value = option->get_default_str();
+    if (option->get_items_expected_max() > 1) std::replace(own_value.begin(), own_value.end(), ' ', ',');
+    settings[name] = option->count() ? value_of(*option) : own_value;
   }
   return settings;
 }

@@ -293,7 +293,8 @@ bool comparison::draw_curves(const std::string& file, const std::string& title) 
   script << "set style fill transparent solid 0.18 noborder\nset key bmargin center horizontal nobox noopaque\n"
          << "set ylabel '" << metric_.name << " at " << sampler_text(options_.sampler_steps.front()) << "'\n";
   for (const int column : {1, 2}) {
-    script << (column == 1 ? "set xtics " + fixed(tick_distance(options_.steps), 0) : "set xtics autofreq")
+    script << (column == 1 ? "set xtics " + fixed(std::max(1.0, tick_distance(options_.steps)), 0)
+                           : "set xtics autofreq")
            << "\nset xlabel offset 0,0.8 '"
            << (column == 1           ? "training steps"
                : options_.background ? "core seconds of the training thread"

@@ -38,6 +38,7 @@ struct saved_model {
 ///
 /// @param out  where the classifier that judges is kept.
 inline trainer_options options_of(const nlohmann::json& description, const std::string& out) {
+  if (!description.contains("program")) throw std::runtime_error("needs a trainer's checkpoint, got a network alone");
   const std::map<std::string, std::string> settings = description.at("settings");
   const auto setting = [&](const std::string& name, const std::string& otherwise) {
     const auto found = settings.find(name);
