@@ -102,6 +102,17 @@ TEMPLATE_TEST_CASE("is_optimal believes no wrong price, off by the least there i
   CHECK_FALSE(is_optimal(square<TestType>().view(), answer));
 }
 
+TEST_CASE("is_optimal believes no integer prices whose sums overflow") {
+  const auto cost = from_rows<std::int32_t>(2, {10, 1, 1, 10});
+  immiscible::basic_assignment<std::int64_t> answer;
+  answer.status = status::optimal;
+  answer.noise_of_image = {0, 1};  // 20, but 2 is possible
+  const std::int64_t high = std::int64_t{1} << 62;
+  answer.image_price = {high, 10 - high};
+  answer.noise_price = {10 - high, high};
+  CHECK_FALSE(is_optimal(cost, answer));
+}
+
 TEST_CASE("is_optimal asks of noises left over that their price is the highest, zero") {
   const auto cost = from_rows<double>(3, {5, 1, 1, 5, 2, 2});
   // The pairs (0, 1), (1, 2) are optimal; these prices are too, until noise 0 gets one.

@@ -81,6 +81,16 @@ TEST_CASE("Eigen matrices, maps, blocks and single rows are viewed without a cop
   CHECK(matrix(0, 0) == -1);
 }
 
+TEST_CASE("a map whose rows overlap is refused, but a single row has no stride") {
+  const row_major matrix = counted(3, 4);
+  for (const Eigen::Index stride : {0, 1, 3}) {
+    const Eigen::Map<const row_major, 0, Eigen::OuterStride<>> map(matrix.data(), 2, 4, Eigen::OuterStride<>(stride));
+    CHECK_THROWS_AS(as_batch(map), std::invalid_argument);
+    const Eigen::Map<const row_major, 0, Eigen::OuterStride<>> one(matrix.data(), 1, 4, Eigen::OuterStride<>(stride));
+    CHECK(as_batch(one)(0, 3) == 3);
+  }
+}
+
 TEST_CASE("a map of const elements is viewed as such, whether the map itself is const or not") {
   const row_major matrix = counted(3, 4);
   Eigen::Map<const row_major> map(matrix.data(), 3, 4);

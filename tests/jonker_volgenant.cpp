@@ -4,12 +4,14 @@
 #include "support/laws.hpp"
 #include "support/matrix.hpp"
 
+#include <immiscible/auction.hpp>
 #include <immiscible/jonker_volgenant.hpp>
 
 #include <catch2/catch.hpp>
 
 #include <Eigen/Core>
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
@@ -83,6 +85,25 @@ TEMPLATE_TEST_CASE("forbidden pairs are never used, and no matching at all is a 
   }
   CHECK((percent == 100 || feasible > 10));  // both kinds were met
   CHECK((percent == 15 || infeasible > 10));
+}
+
+TEMPLATE_TEST_CASE("forbidden pairs among costs near the least normal number are only forbidden", "", float, double) {
+  tests::random_source random(3);
+  for (std::size_t n = 20; n < 44; ++n) {
+    for (const TestType size : {1, 3, 10}) {
+      tests::matrix<TestType> cost(n, n);
+      for (std::size_t at = 0; at < n * n; ++at) {
+        const bool is_forbidden = at / n != at % n && random.uniform() < (n % 2 == 0 ? 0.9 : 0.1);
+        const auto value = static_cast<TestType>(random.bell());
+        cost.values[at] = is_forbidden ? std::numeric_limits<TestType>::infinity()
+                                       : size * std::numeric_limits<TestType>::min() * value;
+      }
+      CAPTURE(n, size);
+      const auto answer = immiscible::jonker_volgenant(cost);
+      CHECK(immiscible::is_optimal(cost, answer));
+      CHECK(immiscible::auction(cost).lower_bound <= answer.total_cost + std::abs(answer.total_cost) * 1e-9);
+    }
+  }
 }
 
 TEMPLATE_TEST_CASE("the least and greatest integers are costs like any other", "", std::int16_t, std::int32_t) {

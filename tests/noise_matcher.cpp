@@ -182,6 +182,19 @@ TEST_CASE("the default options pair exactly, and so prove the answer") {
   CHECK(pairs.noise_price.size() == 16);
 }
 
+TEST_CASE("what a step of a matcher allocates does not depend on the luck of its searches") {
+  for (const std::size_t n : {8u, 30u, 128u, 700u}) {
+    CAPTURE(n);
+    noise_matcher match({seed, {}});
+    std::vector<tests::matrix<float>> batches;
+    for (std::uint64_t step = 0; step < 40; ++step) batches.push_back(tests::bell_samples<float>(n, 12, step));
+    match(batches[0], 0), match(batches[1], 1);
+    const std::size_t before = allocations;
+    for (std::uint64_t step = 2; step < 40; ++step) match(batches[step], step);
+    CHECK(allocations - before == 0);
+  }
+}
+
 TEST_CASE("once warm, batches of the same or a smaller size allocate nothing") {
   const tests::matrix<float> images = some_images(200, 48), fewer = some_images(111, 48);
   const tests::matrix<float> few = some_images(16, 48);  // too few for the fast solvers

@@ -299,7 +299,8 @@ void assign(const Images& images_like, const Noise& noise_like, const assign_opt
 template <class Images, class Noise>
 assignment assign(const Images& images, const Noise& noise, const assign_options& options) {
   assignment out;
-  assign_workspace<typename decltype(as_batch(images))::value_type> workspace;
+  const auto view = as_batch(images);  // of a type, where the user's as_batch returns a reference
+  assign_workspace<typename decltype(view)::value_type> workspace;
   assign(images, noise, options, out, workspace);
   return out;
 }

@@ -149,6 +149,14 @@ bool is_optimal(const matrix_view<Cost>& cost, const basic_assignment<Price>& an
   if (answer.status == status::infeasible || !detail::is_matching(answer.noise_of_image, n, m)) return false;
   if (answer.image_price.size() != n || answer.noise_price.size() != m) return false;
 
+  if (std::is_integral<Price>::value) {  // prices whose sum would overflow prove nothing
+    const Price most = std::numeric_limits<Price>::max() / 2;
+    for (const auto* prices : {&answer.image_price, &answer.noise_price}) {
+      for (const Price p : *prices) {
+        if (p < -most || p > most) return false;
+      }
+    }
+  }
   Price slack = 0;  // integer prices: no tolerance
   if (std::is_floating_point<Price>::value) {
     double largest = 0;

@@ -77,6 +77,8 @@ matrix_view<Scalar, Space> as_batch(const matrix_view<Scalar, Space>& view) {
 }
 
 /// The view of an Eigen matrix, array, map or block; row-major, inner stride 1, no copy.
+///
+/// @throws std::invalid_argument  rows that overlap (an outer stride below the columns).
 template <class Derived>
 auto as_batch(const Eigen::DenseBase<Derived>& matrix) {
   static_assert(Derived::IsRowMajor || Derived::RowsAtCompileTime == 1,
@@ -86,7 +88,8 @@ auto as_batch(const Eigen::DenseBase<Derived>& matrix) {
   const auto rows = static_cast<std::size_t>(m.rows());
   const auto columns = static_cast<std::size_t>(m.cols());
   const auto stride = static_cast<std::size_t>(m.outerStride());
-  return batch<typename Derived::Scalar>(m.data(), rows, columns, stride < columns ? columns : stride);
+  const bool is_single = rows <= 1 && stride < columns;  // Eigen's stride of a single row may be anything
+  return batch<typename Derived::Scalar>(m.data(), rows, columns, is_single ? columns : stride);
 }
 
 /// The mutable view of an Eigen matrix, array, map or block; row-major, inner stride 1, no copy. Of a map of const elements: the

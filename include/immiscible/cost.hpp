@@ -36,7 +36,7 @@ namespace immiscible {
 ///
 /// Cost: 2 n m d operations in the matrix product (float with `immiscible::onednn` linked: oneDNN's; otherwise Eigen's, and
 /// then compile with -march=... for its wide kernels), O(n + m) memory besides packing buffers. `published`: n m d element
-/// operations, about 20 times slower.
+/// operations, about 20 times slower, and a copy of the samples.
 /// Precision: squared_l2 and l2 come from |x|^2 + |e|^2 - 2 x.e, so a squared distance is good to about 1e-7 (float; double: 1e-16) of
 /// |x|^2 + |e|^2, not of itself: an image that equals a noise is near 0, not at 0.
 /// Reference: Li et al., Immiscible Diffusion, NeurIPS 2024, section 3, and its released code for `published`.

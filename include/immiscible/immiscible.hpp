@@ -21,3 +21,4 @@
 #include <immiscible/noise_matcher.hpp>
 #include <immiscible/philox.hpp>
 #include <immiscible/pooling.hpp>
+#include <immiscible/version.hpp>

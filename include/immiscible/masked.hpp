@@ -26,7 +26,7 @@ namespace immiscible {
 /// @param noise    [m, d], the same type.
 /// @param mask     [n, d], the same type: 1 where an image has a value, 0 where it is padded; or any weights of at least 0.
 /// @param out      [n, m]; overwritten.
-/// @param threads  share the rows; the result is the same for any number.
+/// @param threads  at least 1; share the rows; the result is the same for any number.
 /// @throws std::invalid_argument  shapes that do not fit, values that are not finite, a negative weight, or values whose
 ///                                squared distances overflow; `out` is unchanged then.
 ///

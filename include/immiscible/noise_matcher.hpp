@@ -71,7 +71,7 @@ class noise_matcher {
   /// Cost:        draws n d values (method::nearest: n k d), then `assign`, then moves each row at most once. Memory: the
   ///              drawn noise and that of `assign`; kept, so that batches of the same or a smaller size allocate what the
   ///              method itself allocates: nothing for exact and auction on one thread and without groups (but what Eigen
-  ///              packs for its product, and oneDNN for its own). In bytes
+  ///              packs for its product, and oneDNN for its own, and the copy of the samples of cost_function::published). In bytes
   ///              (precision::int8), without groups and pooling, noise is cut at 4 exactly, where `assign` cuts at 4 times its
   ///              root mean square.
   /// Determinism: the same seed, step and images give the same noise, for any number of threads.
@@ -88,7 +88,7 @@ class noise_matcher {
 
   /// The same into the caller's memory.
   ///
-  /// @param noise  [n, d], host; overwritten, in part even if this throws.
+  /// @param noise  [n, d], host, apart from `images`; overwritten, in part even if this throws.
   /// @param group  [n] labels, or null: all images are one group.
   /// @return       how the noise was chosen; the matcher's, until its next call.
   /// @throws std::invalid_argument  also if `noise` has another shape than `images`.

@@ -69,7 +69,8 @@ static bool write_stand_ins_simd(const batch<Cost>& cost, forbidden_workspace<Co
     work.row_level[i] = above.mean;
     if (above.any) most = std::max(most, above.most - above.mean);
   }
-  if (most == lowest) return false;
+  // Beside a spread as small as the least normal numbers what stands in would dwarf all costs, and tolerances are relative to the largest.
+  if (most == lowest || (most > 0 && most <= std::numeric_limits<Cost>::min() * 8)) return false;
 
   // Up to a multiple of an eighth to a quarter of t: among small integers what stands in is one too, and does not pass for a real number.
   const Cost grain = most > std::numeric_limits<Cost>::min() * 8 ? std::ldexp(Cost(1), std::ilogb(most) - 2) : Cost(1);

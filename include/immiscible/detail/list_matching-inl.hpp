@@ -22,6 +22,10 @@ class list_matching {
     w_.column_of_row.assign(n_ + 1, -1);
     w_.cost_of_row.resize(n_);
     w_.exact_price.resize(m_);
+    for (auto* passed : {&w_.passed_column, &w_.passed_distance}) passed->reserve(m_);
+    w_.tree.reserve(n_ + 1);
+    w_.waits.reserve(n_ + 1);
+    w_.lowered_by.reserve(m_);
     queue_mask_ = 1;
     while (queue_mask_ < n_ + 2) queue_mask_ *= 2;  // all rows and the rest
     w_.queue.assign(queue_mask_--, 0);

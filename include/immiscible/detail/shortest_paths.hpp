@@ -51,6 +51,8 @@ struct shortest_paths_state {
     open_price.resize(m);
     distance.resize(m);
     parent.resize(m);
+    passed.reserve(n);
+    passed_distance.reserve(n);
   }
 };
 

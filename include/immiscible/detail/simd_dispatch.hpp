@@ -22,7 +22,7 @@
 //
 // Files built with different flags meet in one program, so that two definitions of one name would let the linker choose.
 // Hence: kernels are `static inline`, and what calls them is `static` or stands in `inline namespace IMMISCIBLE_SIMD_NAMESPACE`,
-// whose name says what the compiler may use unasked.
+// whose name says what the compiler may use unasked. (What users call stands in neither: docs/performance.md, "Compiler flags".)
 //
 // A file that uses hwy/foreach_target.h itself includes it first, and the library's headers after it inside `#if HWY_ONCE`.
 #pragma once
