@@ -56,7 +56,7 @@ struct assign_workspace {
 /// @param options  method, cost, tolerance, candidates, threads, precision.
 /// @return         noise_of_image [n]: rows of `noise`, all different (nearest: each among the image's own candidates).
 ///                 total_cost and lower_bound are in the units of the cost (squared_l2: summed squared distances). Prices
-///                 where the method has them. n = 0 gives an empty answer.
+///                 where the method has them. n = 0 gives no pairs.
 /// @throws std::invalid_argument  shapes that do not fit, n > m, a value that is not finite (the row is named), values whose
 ///                                squared distances overflow, candidates < 1, threads < 1, a tolerance that is not positive,
 ///                                or precision::int8 for what has no bytes (double samples, other methods and costs, a

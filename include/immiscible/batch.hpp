@@ -4,7 +4,7 @@
 //
 // A view owns nothing and copies nothing. The memory space is part of its type, so host and device data cannot be mixed
 // up. `as_batch(x)` is the one customisation point: overload it beside your own type (it is found by argument-dependent
-// lookup) and every function of the library takes that type.
+// lookup) and every function takes that type as its input. Outputs, and the overloads with a workspace, take views: pass as_batch(x).
 #pragma once
 
 #include <immiscible/detail/host_device.hpp>

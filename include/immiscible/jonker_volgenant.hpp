@@ -40,7 +40,7 @@ struct jonker_volgenant_workspace {
 /// @param cost  [n, m] row-major, host, n <= m (anything `as_batch` takes); float, double, std::int16_t or std::int32_t;
 ///              +infinity forbids a pair.
 /// @return      noise_of_image [n] (columns of `cost`), prices u [n] and v [m], status::optimal and lower_bound == total_cost;
-///              status::infeasible with -1 everywhere when no matching exists; empty for n = 0.
+///              status::infeasible with -1 everywhere when no matching exists; no pairs for n = 0.
 /// @throws std::invalid_argument  n > m, m > 2^31 - 1, a cost that is NaN or -infinity (the place is named), or double costs
 ///                                so large that their sum overflows.
 ///
