@@ -150,6 +150,27 @@ TEST_CASE("image-like costs take no more work than they did: rows and lists read
   }
 }
 
+TEST_CASE("integers over the whole range of 32 bits are scaled down, and solved") {
+  tests::random_source random(11);
+  for (const std::size_t n : {48u, 61u, 64u}) {
+    for (const std::int64_t lowest : {-(std::int64_t{1} << 31), -(std::int64_t{1} << 30), std::int64_t{0}}) {
+      matrix<std::int32_t> cost(n, n);
+      for (std::int32_t& c : cost.values) {  // below 0, around it, above it
+        c = static_cast<std::int32_t>(lowest + random.below(std::int64_t{1} << 31));
+      }
+      const double least = tests::simple_least_total(cost);
+      for (const simd_target target : tests::simd_targets()) {
+        CAPTURE(n, lowest, static_cast<int>(target));
+        const auto o = on_lists(cost, target);
+        CHECK(o.result == solver_result::optimal);
+        const auto answer = finished(cost, o);
+        CHECK(tests::is_proved(cost, answer));
+        CHECK(answer.total_cost == least);
+      }
+    }
+  }
+}
+
 TEST_CASE("more equal columns than a list holds") {
   // The first rows may take any column at no cost, the others only the first 512: what a list leaves out matters.
   const auto cost = tests::make_matrix<std::int16_t>(
