@@ -205,7 +205,7 @@ __global__ void __launch_bounds__(auction_policy::threads)
   for (float relative = fmaxf(auction_policy::first_epsilon, tolerance);;
        relative = fmaxf(0.25f * relative, tolerance)) {
     const float epsilon = fminf(fmaxf(relative * deviation, 1.0f), 65536.0f);  // the bound keeps prices within int32
-    complete = rounds > 0;                                                     // all rows are matched then
+    complete = rounds > 0;
     if (complete) {
       for_each_index(team, costs.m, [&](std::int32_t i) { state.claim[i] = state.column_of_row[i]; });
       team.sync();  // the matching is kept

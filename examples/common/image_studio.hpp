@@ -32,8 +32,8 @@ struct image_studio {
   std::shared_ptr<classifier> judge;
   torch::Tensor real_features;  ///< of the test pictures
   feature_statistics real;
-  torch::Tensor start;  ///< (judged, C, S, S) start noise of the samples that are judged
-  std::int64_t unet_width;
+  torch::Tensor start;      ///< (judged, C, S, S) start noise of the samples that are judged
+  std::int64_t unet_width;  ///< of a small_unet that suits the pictures
 
   explicit image_studio(const trainer_options& options)
       : source(enough(some_of(read(options), options.smoke))),

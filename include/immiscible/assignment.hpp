@@ -70,8 +70,8 @@ double gap(const basic_assignment<Price>& answer) {
 /// the pairs, and (n < m) that v_j <= 0 with equality on unmatched columns.
 ///
 /// @param cost       [n, m] row-major, host, n <= m; +infinity forbids a pair.
-/// @param tolerance  allowed violation, relative to the largest finite |cost|; integer prices (of integer costs) are checked exactly. 1e-10 is for the
-///                   costs that the solver got. What `assign` proves are costs that it never writes down as a whole: beside those of
+/// @param tolerance  allowed violation, relative to the largest finite |cost|; integer prices (of integer costs) are checked exactly.
+///                   1e-10 is for the costs that the solver got. What `assign` proves are costs that it never writes down as a whole: beside those of
 ///                   `pairwise_cost`, which round otherwise, take 1e-12 for samples in double, 1e-5 in float.
 /// @return           the verdict; false for an infeasible answer.
 ///

@@ -55,7 +55,7 @@ int main() {
   detail::launch_cooperative(detail::greedy_kernel<detail::grid_team>, 3, 64, scratch, nullptr, detail::grid_team(),
                              problem, memory, out);
   detail::launch_cooperative(detail::auction_kernel<detail::grid_team>, 3, 64, scratch, nullptr, detail::grid_team(),
-                             problem, memory, 0.5f, 8192, out);
+                             problem, memory, 0.5f, detail::auction_policy::most_rounds, out);
 
   const device_array<float> drawn(n * d);
   const device_matrix<float> rows(drawn.data(), n, d);
