@@ -7,7 +7,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(PNG REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(turbojpeg REQUIRED IMPORTED_TARGET libturbojpeg)
+pkg_check_modules(turbojpeg REQUIRED IMPORTED_TARGET GLOBAL libturbojpeg)
 
 # Images that trainers read, pairing, command lines, checkpoints, reports. Compiled as one file: LibTorch's headers are nearly all of it.
 set(common ${CMAKE_CURRENT_LIST_DIR}/common)

@@ -46,15 +46,15 @@ tests::row_scan_results row_scan_results_portable(const std::int16_t* row, std::
 }  // namespace
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
-inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 auto row_scan_results_on(simd_target target) {
   return IMMISCIBLE_SIMD_CHOOSE(target, row_scan_results_simd, row_scan_results_portable);
 }
 
-}  // namespace IMMISCIBLE_SIMD_NAMESPACE
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible
 
 namespace row_scan_tests {

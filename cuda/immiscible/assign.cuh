@@ -9,6 +9,7 @@
 
 #include <immiscible/auction.cuh>
 #include <immiscible/cost.cuh>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/greedy.cuh>
 #include <immiscible/jonker_volgenant.cuh>
 #include <immiscible/jonker_volgenant_batched.cuh>
@@ -27,6 +28,8 @@ struct device_assign_options {
   cost_function cost = cost_function::squared_l2;
   double auction_tolerance = 0.1;  ///< method::auction: epsilon in standard deviations of the cost
 };
+
+inline namespace IMMISCIBLE_BUILD {
 
 /// Bytes of workspace that `assign` (and `assign_in_groups` with up to `groups` groups) needs; aligned to 256.
 ///
@@ -376,4 +379,5 @@ inline void assign(const device_batch<float>& images, const device_batch<float>&
   if (workspace != nullptr) detail::check_cuda(cudaFreeAsync(workspace, stream), "cudaFreeAsync");
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -12,6 +12,7 @@
 // Reference: Bertsekas, Castanon, Parallel Computing 17 (1991), Jacobi version.
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/warm_start.cuh>
 #include <immiscible/greedy.cuh>
 
@@ -20,6 +21,7 @@
 #include <string>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 
 /// Bytes of workspace that `auction` needs; aligned to 256.
 inline std::size_t auction_workspace_bytes(std::size_t n, std::size_t m);
@@ -246,4 +248,5 @@ inline void auction(const device_batch<std::int16_t>& cost, double tolerance, co
   detail::enqueue_auction(cost, tolerance, detail::auction_policy::most_rounds, out, workspace, stream);
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

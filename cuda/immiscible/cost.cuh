@@ -13,6 +13,7 @@
 
 #include <immiscible/cost_function.hpp>
 #include <immiscible/detail/block.cuh>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/launch.cuh>
 #include <immiscible/detail/normal_transform.hpp>
 #include <immiscible/device_batch.cuh>
@@ -23,6 +24,7 @@
 #include <string>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 
 /// Bytes of workspace that `pairwise_cost` needs; aligned to 256.
 inline std::size_t pairwise_cost_workspace_bytes(std::size_t n, std::size_t m, std::size_t d);
@@ -360,4 +362,5 @@ inline void pairwise_cost(const device_batch<float>& images, const device_batch<
                         detail::cost_workspace_at(workspace, images.rows(), images.columns()), stream);
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <immiscible/assign.cuh>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/library_product.cuh>
 
 #include <cublasLt.h>
@@ -49,6 +50,8 @@ class cublaslt_error : public std::runtime_error {
  private:
   cublasStatus_t code_;
 };
+
+inline namespace IMMISCIBLE_BUILD {
 
 /// Bytes of workspace for `assign` with this product: that of `assign`, a copy of the samples, and 32 MiB for cuBLASLt.
 inline std::size_t assign_workspace_bytes(std::size_t n, std::size_t m, std::size_t d, const cublaslt_product& product);
@@ -157,4 +160,5 @@ inline void assign(const device_batch<float>& images, const device_batch<float>&
   detail::enqueue_assign(images, noise, out, memory, nullptr, 0, options, stream, make_costs);
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

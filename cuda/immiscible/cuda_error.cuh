@@ -1,6 +1,8 @@
 // What a failed CUDA call throws.
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
+
 #include <cuda_runtime.h>
 
 #include <stdexcept>
@@ -24,6 +26,8 @@ class cuda_error : public std::runtime_error {
   cudaError_t code_;
 };
 
+inline namespace IMMISCIBLE_BUILD {
+
 namespace detail {
 
 /// Throws cuda_error unless `code` is success. The runtime forgets the error, lest the next library finds it and blames itself.
@@ -34,4 +38,5 @@ inline void check_cuda(cudaError_t code, const char* call) {
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -12,6 +12,7 @@
 #include <immiscible/batch.hpp>
 #include <immiscible/cost_function.hpp>
 #include <immiscible/detail/block.cuh>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/drawn_candidate.hpp>
 #include <immiscible/detail/launch.cuh>
 #include <immiscible/detail/noise_arguments.hpp>
@@ -28,6 +29,7 @@
 #include <string>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 
 /// Fills row i of `out` with noise for image i that has the law of the nearest of k rows of N(0, I).
 ///
@@ -208,4 +210,5 @@ inline void nearest_normal_rows(std::uint64_t seed, std::uint64_t step, std::uin
                  sizeof(detail::drawn_nearest_shared), stream, problem, images.data(), out.data(), status);
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

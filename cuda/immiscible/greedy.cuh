@@ -11,6 +11,7 @@
 #pragma once
 
 #include <immiscible/detail/augment.cuh>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/launch.cuh>
 #include <immiscible/detail/square_problem.cuh>
 #include <immiscible/detail/team.cuh>
@@ -23,6 +24,7 @@
 #include <cstdint>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 
 /// Bytes of workspace that `greedy` and `greedy_by_row` need; aligned to 256.
 inline std::size_t greedy_workspace_bytes(std::size_t n, std::size_t m);
@@ -223,4 +225,5 @@ inline void greedy_by_row(const device_batch<std::int16_t>& cost, const device_a
                  detail::as_integer_costs(cost), workspace, out);
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

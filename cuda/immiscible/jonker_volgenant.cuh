@@ -8,6 +8,7 @@
 #pragma once
 
 #include <immiscible/detail/augment.cuh>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/launch.cuh>
 #include <immiscible/detail/square_problem.cuh>
 #include <immiscible/detail/warm_start.cuh>
@@ -20,6 +21,7 @@
 #include <string>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 
 /// Bytes of workspace that `jonker_volgenant` needs for costs [n, m]; the workspace must be aligned to 256 bytes.
 inline std::size_t jonker_volgenant_workspace_bytes(std::size_t n, std::size_t m);
@@ -139,4 +141,5 @@ inline void jonker_volgenant(const device_batch<std::int16_t>& cost, const devic
                  detail::threads_for(m, policy::search_threads), shared, stream, costs, workspace, out);
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

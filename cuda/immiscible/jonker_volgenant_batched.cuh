@@ -9,6 +9,7 @@
 // and noise is exchanged within a label only (class-conditional training needs that).
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/jonker_volgenant.cuh>
 
 #include <cstddef>
@@ -16,6 +17,7 @@
 #include <string>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 
 /// Bytes of workspace that `jonker_volgenant_batched` needs for `problems` of costs [n, m]; aligned to 256.
 inline std::size_t jonker_volgenant_batched_workspace_bytes(std::size_t problems, std::size_t n, std::size_t m);
@@ -149,4 +151,5 @@ inline void jonker_volgenant_batched(const std::int16_t* cost, std::size_t probl
   detail::enqueue_batched(list, m, out, workspace, stream);
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

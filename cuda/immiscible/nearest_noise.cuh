@@ -10,6 +10,7 @@
 #include <immiscible/batch.hpp>
 #include <immiscible/cost_function.hpp>
 #include <immiscible/detail/block.cuh>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/launch.cuh>
 #include <immiscible/detail/normal_transform.hpp>
 #include <immiscible/detail/status_word.cuh>
@@ -24,6 +25,7 @@
 #include <string>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 
 /// For each image the cheapest of its own k candidates.
 ///
@@ -149,4 +151,5 @@ inline void nearest_noise(const device_batch<float>& images, const device_batch<
                  function == cost_function::l2, noise_of_image, cost, status);
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <immiscible/detail/block.cuh>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/host_device.hpp>
 #include <immiscible/detail/launch.cuh>
 #include <immiscible/device_batch.cuh>
@@ -18,6 +19,7 @@
 #include <string>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 
 /// Bytes of workspace that `permute_rows` needs for n rows; aligned to 256.
 inline std::size_t permute_rows_workspace_bytes(std::size_t n) { return (5 * n + 1) * sizeof(std::int32_t); }
@@ -149,4 +151,5 @@ inline void permute_rows(const device_matrix<float>& rows, const std::int32_t* s
                  source_of_row, work);
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

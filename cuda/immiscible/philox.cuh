@@ -8,6 +8,7 @@
 #pragma once
 
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/launch.cuh>
 #include <immiscible/detail/noise_arguments.hpp>
 #include <immiscible/detail/normal_transform.hpp>
@@ -19,6 +20,7 @@
 #include <limits>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 
 /// Fills row r of `out` with the standard normal noise (seed, step, first_index + r).
 ///
@@ -108,4 +110,5 @@ inline void normal_rows(std::uint64_t seed, std::uint64_t step, std::uint64_t fi
                  out.stride(), out.data());
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <immiscible/assign.cuh>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/tensors.hpp>
 #include <immiscible/device_assignment.cuh>
 #include <immiscible/device_batch.cuh>
@@ -31,6 +32,7 @@
 #include <string>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace cuda {
 
 /// A stream of LibTorch; nothing: the current one of the tensors' device.
@@ -346,4 +348,5 @@ inline at::Tensor matched(const at::Tensor& images, const at::Tensor& noise, con
 }
 
 }  // namespace cuda
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

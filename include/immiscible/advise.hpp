@@ -9,6 +9,7 @@
 
 #include <immiscible/batch.hpp>
 #include <immiscible/cost.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/noise_matcher.hpp>
 
 #include <algorithm>
@@ -53,6 +54,8 @@ struct advice {
   double image_squares = 0;  ///< mean |x|^2 / d: about 1 or less if images are in the units of the noise
   std::vector<advice_line> lines;
 };
+
+inline namespace IMMISCIBLE_BUILD {
 
 /// Tries the ways of pairing on `images`.
 ///
@@ -225,4 +228,5 @@ inline std::string advice_text(const advice& found) {
   return text;
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -10,6 +10,7 @@
 #include <immiscible/auction.hpp>
 #include <immiscible/batch.hpp>
 #include <immiscible/cost.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/int8_cost.hpp>
 #include <immiscible/greedy.hpp>
 #include <immiscible/jonker_volgenant.hpp>
@@ -37,6 +38,8 @@ struct assign_options {
   std::size_t threads = 1;         ///< for the matrix of costs; the answer is the same for any number
   immiscible::precision precision = immiscible::precision::full;  ///< of the costs; see `assign`
 };
+
+inline namespace IMMISCIBLE_BUILD {
 
 /// Working memory of `assign`; reuse it, and batches of the same or a smaller size allocate next to nothing. One call at a time: threads
 /// need one each.
@@ -190,8 +193,6 @@ struct known_noise {
 };
 
 #ifdef IMMISCIBLE_ONEDNN
-inline namespace IMMISCIBLE_PRODUCT_NAMESPACE {
-
 /// `assign` on samples rounded to bytes, if the options ask for it and it can be done. @return false: nothing was done
 inline bool assign_in_int8(const batch<float>& images, const batch<float>& noise, const assign_options& options,
                            const sample_range& image_range, const known_noise& known, assignment& out,
@@ -224,8 +225,6 @@ inline bool assign_in_int8(const batch<float>& images, const batch<float>& noise
   if (distances) restore_constants(n < m, workspace, out);
   return true;
 }
-
-}  // namespace IMMISCIBLE_PRODUCT_NAMESPACE
 #endif
 
 /// Image i gets noise i.
@@ -305,4 +304,5 @@ assignment assign(const Images& images, const Noise& noise, const assign_options
   return out;
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -6,6 +6,7 @@
 #include <immiscible/assign.hpp>
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/parallel.hpp>
 
 #include <cstddef>
@@ -13,6 +14,7 @@
 #include <vector>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 
 /// Working memory of `assign_batched`: one for each thread.
 template <class Scalar>
@@ -73,4 +75,5 @@ std::vector<assignment> assign_batched(const std::vector<batch<Scalar>>& images,
   return out;
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -54,6 +55,8 @@ using assignment = basic_assignment<double>;
 /// The type of the prices that belong to costs of type `Cost`.
 template <class Cost>
 using price_of = std::conditional_t<std::is_integral<Cost>::value, std::int64_t, double>;
+
+inline namespace IMMISCIBLE_BUILD {
 
 /// How much cheaper than this answer the best matching can be at most: total_cost - lower_bound, never negative.
 ///
@@ -200,4 +203,5 @@ void permute_rows(const matrix_view<Scalar>& rows, const std::vector<std::int32_
   detail::move_rows(rows, source_of_row, first, done);
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

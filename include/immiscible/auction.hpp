@@ -19,6 +19,7 @@
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
 #include <immiscible/detail/answers.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/fast_solver.hpp>
 #include <immiscible/detail/shortest_paths.hpp>
 #include <immiscible/jonker_volgenant.hpp>
@@ -40,6 +41,8 @@ struct auction_options {
   /// Epsilon in the units of the cost; where above 0 it is used instead of `tolerance`.
   double epsilon = 0;
 };
+
+inline namespace IMMISCIBLE_BUILD {
 
 /// Working memory of `auction`; reuse it, and problems of a size and kind that it has seen allocate nothing.
 template <class Cost>
@@ -259,4 +262,5 @@ auto auction(const Costs& cost, const auction_options& options) {
   return out;
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

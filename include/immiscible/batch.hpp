@@ -7,6 +7,7 @@
 // lookup) and every function takes that type as its input. Outputs, and the overloads with a workspace, take views: pass as_batch(x).
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/host_device.hpp>
 
 #include <Eigen/Core>
@@ -18,6 +19,20 @@
 #include <type_traits>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
+namespace detail {
+
+/// Throws std::invalid_argument("immiscible::<function>: <message>").
+[[noreturn]] inline void fail(const char* function, const std::string& message) {
+  throw std::invalid_argument(std::string("immiscible::") + function + ": " + message);
+}
+
+/// Throws unless there may be a view of this shape over elements of that many bytes.
+inline void require_view(std::size_t rows, std::size_t columns, std::size_t stride, std::size_t element_bytes,
+                         bool has_data);
+
+}  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 
 /// Where the elements of a view live.
 enum class memory_space { host, device };
@@ -36,12 +51,16 @@ class matrix_view {
   /// The contiguous view [rows, columns] of `data`.
   ///
   /// @throws std::invalid_argument  rows * columns overflows, or `data` is null and the view is not empty.
-  matrix_view(Scalar* data, std::size_t rows, std::size_t columns) : matrix_view(data, rows, columns, columns) {}
+  IMMISCIBLE_IN_CALLER matrix_view(Scalar* data, std::size_t rows, std::size_t columns)
+      : matrix_view(data, rows, columns, columns) {}
 
   /// The view [rows, columns] of `data` with rows `stride` elements apart.
   ///
   /// @throws std::invalid_argument  stride < columns, rows * stride overflows, or `data` is null and the view is not empty.
-  matrix_view(Scalar* data, std::size_t rows, std::size_t columns, std::size_t stride);
+  IMMISCIBLE_IN_CALLER matrix_view(Scalar* data, std::size_t rows, std::size_t columns, std::size_t stride)
+      : data_(data), rows_(rows), columns_(columns), stride_(stride) {
+    detail::require_view(rows, columns, stride, sizeof(Scalar), data != nullptr);
+  }
 
   /// A mutable view is also a view of const elements.
   template <class Other, class = std::enable_if_t<std::is_same<const Other, Scalar>::value>>
@@ -69,6 +88,8 @@ class matrix_view {
 /// Samples [n, d] in host memory that a function only reads.
 template <class Scalar>
 using batch = matrix_view<const Scalar, memory_space::host>;
+
+inline namespace IMMISCIBLE_BUILD {
 
 /// The view itself: anything already a view passes through.
 template <class Scalar, memory_space Space>
@@ -106,34 +127,33 @@ auto as_batch(Eigen::DenseBase<Derived>& matrix) {
 
 namespace detail {
 
-/// Throws std::invalid_argument("immiscible::<function>: <message>").
-[[noreturn]] inline void fail(const char* function, const std::string& message) {
-  throw std::invalid_argument(std::string("immiscible::") + function + ": " + message);
+/// "[rows, columns]", for messages.
+inline std::string shape_text(std::size_t rows, std::size_t columns) {
+  return "[" + std::to_string(rows) + ", " + std::to_string(columns) + "]";
 }
 
-/// "[rows, columns]", for messages.
 template <class Scalar, memory_space Space>
 std::string shape_text(const matrix_view<Scalar, Space>& view) {
-  return "[" + std::to_string(view.rows()) + ", " + std::to_string(view.columns()) + "]";
+  return shape_text(view.rows(), view.columns());
+}
+
+inline void require_view(std::size_t rows, std::size_t columns, std::size_t stride, std::size_t element_bytes,
+                         bool has_data) {
+  if (stride < columns) {
+    fail("matrix_view", "needs stride >= columns, got stride " + std::to_string(stride) + " for " +
+                            std::to_string(columns) + " columns");
+  }
+  const std::size_t most = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) / element_bytes;
+  if (stride != 0 && rows > most / stride) {
+    fail("matrix_view", "needs rows * stride elements that fit the address space, got " + std::to_string(rows) + " * " +
+                            std::to_string(stride));
+  }
+  if (!has_data && rows != 0 && columns != 0) {
+    fail("matrix_view", "needs data, got a null pointer for shape " + shape_text(rows, columns));
+  }
 }
 
 }  // namespace detail
 
-template <class Scalar, memory_space Space>
-matrix_view<Scalar, Space>::matrix_view(Scalar* data, std::size_t rows, std::size_t columns, std::size_t stride)
-    : data_(data), rows_(rows), columns_(columns), stride_(stride) {
-  if (stride < columns) {
-    detail::fail("matrix_view", "needs stride >= columns, got stride " + std::to_string(stride) + " for " +
-                                    std::to_string(columns) + " columns");
-  }
-  const std::size_t most = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) / sizeof(Scalar);
-  if (stride != 0 && rows > most / stride) {
-    detail::fail("matrix_view", "needs rows * stride elements that fit the address space, got " + std::to_string(rows) +
-                                    " * " + std::to_string(stride));
-  }
-  if (data == nullptr && rows != 0 && columns != 0) {
-    detail::fail("matrix_view", "needs data, got a null pointer for shape " + detail::shape_text(*this));
-  }
-}
-
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

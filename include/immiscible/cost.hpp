@@ -8,6 +8,7 @@
 
 #include <immiscible/batch.hpp>
 #include <immiscible/cost_function.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/half.hpp>
 #include <immiscible/detail/onednn.hpp>
 #include <immiscible/detail/parallel.hpp>
@@ -24,6 +25,7 @@
 #include <vector>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 
 /// The cost of every pair: out(i, j) = cost of image i with noise j.
 ///
@@ -71,15 +73,20 @@ using row_major_matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, E
 template <class Scalar>
 using row_vector = Eigen::Matrix<Scalar, 1, Eigen::Dynamic>;
 
+/// The distance of rows, as a type of this build: what Eigen makes of maps that have it, no file of other flags shares.
+struct row_stride : Eigen::OuterStride<> {
+  using Eigen::OuterStride<>::OuterStride;
+};
+
 /// Rows `first` ... `last` - 1 of a view, as an Eigen matrix without a copy.
 template <class Scalar>
 auto eigen_rows(const matrix_view<Scalar>& view, std::size_t first, std::size_t last) {
   using matrix = row_major_matrix<std::remove_const_t<Scalar>>;
   using constness = std::conditional_t<std::is_const<Scalar>::value, const matrix, matrix>;
   const auto index = [](std::size_t x) { return static_cast<Eigen::Index>(x); };
-  return Eigen::Map<constness, Eigen::Unaligned, Eigen::OuterStride<>>(first == last ? view.data() : view.row(first),
-                                                                       index(last - first), index(view.columns()),
-                                                                       Eigen::OuterStride<>(index(view.stride())));
+  return Eigen::Map<constness, Eigen::Unaligned, row_stride>(first == last ? view.data() : view.row(first),
+                                                             index(last - first), index(view.columns()),
+                                                             row_stride(index(view.stride())));
 }
 
 /// Throws unless every value of `samples` is finite; the message names the first row that is not.
@@ -95,8 +102,6 @@ void require_finite(const char* function, const char* name, const batch<Scalar>&
     }
   }
 }
-
-inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 /// |x_i|^2 of every row, in double, and (float) the range of all values.
 ///
@@ -129,8 +134,6 @@ sample_range squared_norms(const char* function, const char* name, const batch<S
   return range.of(out, samples.columns());
 }
 
-}  // namespace IMMISCIBLE_SIMD_NAMESPACE
-
 /// Throws unless images [n, d] and noise [m, d] have the same d.
 template <class Scalar>
 void require_same_width(const char* function, const batch<Scalar>& images, const batch<Scalar>& noise) {
@@ -158,8 +161,6 @@ void require_costs_fit(const char* caller, cost_function function, const std::ve
   }
 }
 
-inline namespace IMMISCIBLE_PRODUCT_NAMESPACE {
-
 /// out = factor * X E^T on rows `first` ... `last` - 1 of the images.
 template <class Scalar>
 void scaled_product(const batch<Scalar>& images, const batch<Scalar>& noise, Scalar factor, std::size_t first,
@@ -176,8 +177,6 @@ void scaled_product(const batch<Scalar>& images, const batch<Scalar>& noise, Sca
   eigen_rows(out, first, last).noalias() =
       factor * (eigen_rows(images, first, last) * eigen_rows(noise, 0, noise.rows()).transpose());
 }
-
-}  // namespace IMMISCIBLE_PRODUCT_NAMESPACE
 
 /// One row of costs from its row of products -x.e (in `row`, changed in place).
 template <class Scalar>
@@ -334,4 +333,5 @@ double mean_distance(const Images& images_like, const Noise& noise_like,
   return images.rows() == 0 ? 0.0 : sum / static_cast<double>(images.rows());
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

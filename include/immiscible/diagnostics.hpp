@@ -10,6 +10,7 @@
 
 #include <immiscible/batch.hpp>
 #include <immiscible/cost.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 
 #include <Eigen/Eigenvalues>
 
@@ -47,6 +48,8 @@ struct noise_report {
   double alignment = 0;  ///< mean of x.e / |x| over the pairs: how far noise leans towards its own image; 0 unpaired
   std::vector<direction_report> directions;  ///< in which the images vary most
 };
+
+inline namespace IMMISCIBLE_BUILD {
 
 /// Tests noise against N(0, I), in ways that work in high dimension, and along the images' main directions.
 ///
@@ -304,4 +307,5 @@ inline double centroid_accumulator::score_of_plain_noise() const {
   return draws_ == 0 ? 0 : std::sqrt(2 * static_cast<double>(sum_.cols()) / static_cast<double>(draws_));
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -13,6 +13,7 @@
 
 #include <immiscible/batch.hpp>
 #include <immiscible/cost.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/drawn_nearest.hpp>
 #include <immiscible/detail/noise_arguments.hpp>
 #include <immiscible/detail/parallel.hpp>
@@ -24,7 +25,7 @@
 #include <type_traits>
 
 namespace immiscible {
-inline namespace IMMISCIBLE_SIMD_NAMESPACE {
+inline namespace IMMISCIBLE_BUILD {
 
 /// Fills row i of `out` with noise for image i that has the law of the nearest of k rows of N(0, I).
 ///
@@ -56,12 +57,9 @@ void nearest_normal_rows(std::uint64_t seed, std::uint64_t step, std::uint64_t f
                          double k, const matrix_view<float>& out, cost_function function = cost_function::squared_l2,
                          std::size_t threads = 1);
 
-}  // namespace IMMISCIBLE_SIMD_NAMESPACE
-
 // ------------------------------------------------------------------------------------------------ Implementation
 
 namespace detail {
-inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 /// noise = of_noise noise + of_image image
 inline void mix(const drawn_nearest_passes& passes, const noise_mixture& mixture, const float* image, std::size_t d,
@@ -112,11 +110,7 @@ inline void draw_nearest_rows(simd_target target, std::uint64_t seed, std::uint6
   }
 }
 
-}  // namespace IMMISCIBLE_SIMD_NAMESPACE
-
 }  // namespace detail
-
-inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 template <class Images>
 void nearest_normal_rows(std::uint64_t seed, std::uint64_t step, std::uint64_t first_index, const Images& images_like,
@@ -144,5 +138,5 @@ void nearest_normal_rows(std::uint64_t seed, std::uint64_t step, std::uint64_t f
   });
 }
 
-}  // namespace IMMISCIBLE_SIMD_NAMESPACE
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

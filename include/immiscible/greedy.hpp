@@ -7,6 +7,7 @@
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
 #include <immiscible/detail/answers.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -18,6 +19,7 @@
 #include <vector>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 
 /// Takes the cheapest pair of all, removes its image and its noise, and so on (global nearest pair first).
 ///
@@ -150,4 +152,5 @@ auto greedy_by_row(const Costs& cost_like) {
   return out;
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -12,6 +12,7 @@
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
 #include <immiscible/cost.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/parallel.hpp>
 
 #include <algorithm>
@@ -24,6 +25,7 @@
 #include <vector>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 
 /// Working memory of `assign_in_groups`.
 template <class Scalar>
@@ -252,4 +254,5 @@ assignment assign_with_conditions(const Images& images_like, const Noise& noise_
   return assign(batch<scalar>(joined_images.data(), n, width), batch<scalar>(joined_noise.data(), n, width), full);
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -33,6 +34,8 @@ struct image_scaling {
   /// Predictions of the scaled image belong into [-clip_bound(), clip_bound()].
   double clip_bound() const { return factor * range; }
 };
+
+inline namespace IMMISCIBLE_BUILD {
 
 /// images *= factor, in place.
 ///
@@ -160,4 +163,5 @@ inline double scaled_flow_magnitude(double t, double c) {
   return (1 - t) * c + t;
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

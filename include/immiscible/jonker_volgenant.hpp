@@ -9,6 +9,7 @@
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
 #include <immiscible/detail/answers.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/fast_solver.hpp>
 #include <immiscible/detail/shortest_paths.hpp>
 
@@ -27,6 +28,8 @@ enum class warm_start {
   automatic,     ///< the fastest known for these costs
   column_minima  ///< no auction: the least of each column as its price; the simple solver that tests compare with
 };
+
+inline namespace IMMISCIBLE_BUILD {
 
 /// Working memory of `jonker_volgenant`; reuse it, and solves of a size and kind that it has seen allocate nothing.
 template <class Cost>
@@ -90,4 +93,5 @@ auto jonker_volgenant(const Costs& cost, warm_start start) {
   return out;
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -9,6 +9,7 @@
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
 #include <immiscible/cost.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/parallel.hpp>
 
 #include <algorithm>
@@ -19,6 +20,7 @@
 #include <vector>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 
 /// cost_ij = sum over k of mask_ik (x_ik - e_jk)^2: squared distances on what image i really has.
 ///
@@ -163,4 +165,5 @@ assignment nearest_noise_masked(const Images& images_like, const Candidates& can
   return out;
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

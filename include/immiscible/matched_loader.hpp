@@ -9,6 +9,7 @@
 #pragma once
 
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/noise_matcher.hpp>
 
 #include <algorithm>
@@ -48,6 +49,8 @@ struct matched_batch {
   std::uint64_t index = 0;  ///< of the batch: first_index, first_index + 1, ...
   bool paired = false;      ///< false for a batch that only got plain noise (a warm-up, method::none)
 };
+
+inline namespace IMMISCIBLE_BUILD {
 
 /// Hands out the batches of a source, in their order, each with matched noise.
 ///
@@ -287,4 +290,5 @@ std::optional<matched_batch<Batch>> matched_loader<Batch>::next() {
   return std::nullopt;
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

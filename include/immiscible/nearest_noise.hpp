@@ -7,6 +7,7 @@
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
 #include <immiscible/cost.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/philox_block.hpp>
 #include <immiscible/philox.hpp>
 
@@ -29,6 +30,8 @@ struct nearest_choice {
   std::uint64_t step = 0;         ///< below 2^48
   std::uint64_t first_index = 0;  ///< first_index + n at most 2^48: the place of image 0 in the (global) batch
 };
+
+inline namespace IMMISCIBLE_BUILD {
 
 /// For each image the cheapest of its own k candidates, or one of the few cheapest.
 ///
@@ -151,4 +154,5 @@ assignment nearest_noise(const Images& images_like, const Candidates& candidates
   return out;
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

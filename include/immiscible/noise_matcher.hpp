@@ -12,6 +12,7 @@
 #include <immiscible/assign.hpp>
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/drawn_noise.hpp>
 #include <immiscible/drawn_nearest.hpp>
 #include <immiscible/groups.hpp>
@@ -46,6 +47,8 @@ struct matched_noise {
   const assignment&
       pairs;  ///< noise_of_image[i] is the index of row i: it is the noise (seed, step, noise_of_image[i]); see drawn_nearest
 };
+
+inline namespace IMMISCIBLE_BUILD {
 
 /// Draws N(0, I) noise for every batch and pairs it with the images. One call at a time: threads need a matcher each.
 class noise_matcher {
@@ -279,4 +282,5 @@ matched_noise noise_matcher::operator()(const Images& images_like, std::uint64_t
   return {batch<float>(noise), pairs_};
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

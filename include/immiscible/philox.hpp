@@ -11,6 +11,7 @@
 #pragma once
 
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/noise_arguments.hpp>
 #include <immiscible/detail/normal_transform.hpp>
 #include <immiscible/detail/philox_block.hpp>
@@ -25,6 +26,7 @@
 #include <immiscible/detail/simd_foreach.hpp>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 
 /// The four random words of `counter` under `key`: Philox4x32-10, ten rounds.
 ///
@@ -36,8 +38,6 @@ inline std::array<std::uint32_t, 4> philox4x32_10(const std::array<std::uint32_t
       detail::philox_block({{counter[0], counter[1], counter[2], counter[3]}}, key[0], key[1]);
   return {block.word[0], block.word[1], block.word[2], block.word[3]};
 }
-
-inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 /// Fills row r of `out` with the standard normal noise (seed, step, first_index + r).
 ///
@@ -55,12 +55,9 @@ inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 inline void normal_rows(std::uint64_t seed, std::uint64_t step, std::uint64_t first_index,
                         const matrix_view<float>& out);
 
-}  // namespace IMMISCIBLE_SIMD_NAMESPACE
-
 // ------------------------------------------------------------------------------------------------ Implementation
 
 namespace detail {
-inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 using normal_row_function = void(std::uint64_t seed, std::uint64_t step, std::uint64_t index, std::size_t d,
                                  float* out);
@@ -70,11 +67,7 @@ inline normal_row_function* normal_row_for(simd_target target) {
   return IMMISCIBLE_SIMD_CHOOSE(target, normal_row, normal_row_portable);
 }
 
-}  // namespace IMMISCIBLE_SIMD_NAMESPACE
-
 }  // namespace detail
-
-inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 inline void normal_rows(std::uint64_t seed, std::uint64_t step, std::uint64_t first_index,
                         const matrix_view<float>& out) {
@@ -84,5 +77,5 @@ inline void normal_rows(std::uint64_t seed, std::uint64_t step, std::uint64_t fi
   for (std::size_t r = 0; r < out.rows(); ++r) normal_row(seed, step, first_index + r, out.columns(), out.row(r));
 }
 
-}  // namespace IMMISCIBLE_SIMD_NAMESPACE
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 
 #include <cstddef>
 #include <limits>
@@ -21,6 +22,8 @@ namespace immiscible {
 struct image_shape {
   std::size_t channels = 1, height = 1, width = 1;
 };
+
+inline namespace IMMISCIBLE_BUILD {
 
 /// Each f x f square of each channel becomes its sum divided by f.
 ///
@@ -88,4 +91,5 @@ void average_pool(const Samples& samples_like, const image_shape& shape, std::si
   }
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

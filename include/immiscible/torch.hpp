@@ -16,6 +16,7 @@
 #include <immiscible/assign.hpp>
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/tensors.hpp>
 #include <immiscible/groups.hpp>
 #include <immiscible/noise_matcher.hpp>
@@ -31,6 +32,7 @@
 #include <vector>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 
 /// Chooses a noise for every image: `assign` of assign.hpp for tensors.
 ///
@@ -245,4 +247,5 @@ inline matched_noise_tensor torch_noise_matcher::operator()(const at::Tensor& im
   return match(images, step, &group);
 }
 
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

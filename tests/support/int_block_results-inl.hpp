@@ -2,6 +2,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 namespace HWY_NAMESPACE {
 
@@ -27,5 +28,6 @@ static tests::int_block_results int_block_results_simd(const tests::int_block_va
 
 }  // namespace HWY_NAMESPACE
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible
 HWY_AFTER_NAMESPACE();

@@ -10,6 +10,7 @@
 // Reference: Jonker, Volgenant, Computing 38 (1987), augmentation; Crouse, IEEE TAES 52 (2016).
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/launch.cuh>
 #include <immiscible/detail/square_problem.cuh>
 #include <immiscible/device_assignment.cuh>
@@ -18,6 +19,7 @@
 #include <cstdint>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 constexpr std::int32_t most_columns_of_thread = 32;  ///< a bit each: blockDim.x * 32 >= m
@@ -171,4 +173,5 @@ __device__ inline void augment(const integer_costs& costs, const solver_state& s
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -4,11 +4,14 @@
 // candidates are total (value, then index), so which thread held what does not matter.
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
+
 #include <cuda_runtime.h>
 
 #include <cstdint>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 constexpr unsigned warp_lanes = 32;
@@ -101,4 +104,5 @@ __device__ inline std::int32_t warp_least(std::int32_t value) {
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

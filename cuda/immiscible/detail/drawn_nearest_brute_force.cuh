@@ -8,6 +8,7 @@
 // part of the cost in registers; in the end the block draws the nearest once more, into `out`.
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/drawn_nearest.cuh>
 
 #include <cmath>
@@ -16,6 +17,7 @@
 #include <limits>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// The name of candidate `number` of a row.
@@ -101,4 +103,5 @@ inline void nearest_normal_rows_brute_force(std::uint64_t seed, std::uint64_t st
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -8,12 +8,14 @@
 
 #include <cuda_runtime.h>
 #include <immiscible/cuda_error.cuh>
+#include <immiscible/detail/build_namespace.hpp>
 
 #include <cstddef>
 #include <tuple>
 #include <utility>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 constexpr std::size_t shared_bytes_without_asking = 48 * 1024;  ///< a kernel that wants more says so before its launch
@@ -86,4 +88,5 @@ unsigned resident_blocks(void (*kernel)(Parameters...), unsigned threads, std::s
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <immiscible/cost.cuh>
+#include <immiscible/detail/build_namespace.hpp>
 
 #include <cstddef>
 #include <cstdint>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// The samples less their mean (null: as they are), contiguous [n, d], as `Value`.
@@ -62,4 +64,5 @@ void enqueue_costs_by_library(const device_batch<float>& images, const device_ba
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <immiscible/detail/block.cuh>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/host_device.hpp>
 #include <immiscible/detail/launch.cuh>
 
@@ -14,6 +15,7 @@
 #include <cstdint>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 constexpr std::int32_t most_columns_of_solver = 4096;
@@ -71,4 +73,5 @@ __device__ inline solver_state state_at(void* memory, std::int32_t m) {
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

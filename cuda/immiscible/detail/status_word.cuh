@@ -4,11 +4,13 @@
 #include <cuda_runtime.h>
 #include <immiscible/batch.hpp>
 #include <immiscible/cuda_error.cuh>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/device_status.cuh>
 
 #include <cstdint>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 static_assert(static_cast<std::int32_t>(device_status::optimal) == 0, "begin_status writes zeros");
@@ -27,4 +29,5 @@ __device__ inline void report_status(device_status* status, device_status found)
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

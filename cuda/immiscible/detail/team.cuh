@@ -3,10 +3,12 @@
 
 #include <cooperative_groups.h>
 #include <immiscible/detail/block.cuh>
+#include <immiscible/detail/build_namespace.hpp>
 
 #include <cstdint>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// The threads of one block.
@@ -69,4 +71,5 @@ __device__ void reduce_columns(const Team& team, std::int32_t rows, std::int32_t
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

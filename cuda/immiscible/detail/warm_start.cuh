@@ -13,6 +13,7 @@
 // Reference: Cuturi, NeurIPS 2013; Peyre, Cuturi, Computational Optimal Transport (2019), section 4.4 (log domain).
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/launch.cuh>
 #include <immiscible/detail/square_problem.cuh>
 #include <immiscible/detail/team.cuh>
@@ -20,6 +21,7 @@
 #include <cstdint>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// Tuning numbers; by counted work (see above), not by time.
@@ -217,4 +219,5 @@ __device__ void warm_start(const Team& team, const integer_costs& costs, const s
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

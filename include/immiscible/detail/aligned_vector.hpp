@@ -2,12 +2,15 @@
 // unwritten, for tables that are written in full before they are read (or in small part only): zeros would cost a pass.
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
+
 #include <cstddef>
 #include <new>
 #include <utility>
 #include <vector>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 template <class T>
@@ -47,4 +50,5 @@ template <class T>
 using aligned_vector = std::vector<T, cache_line_allocator<T>>;
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

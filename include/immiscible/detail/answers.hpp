@@ -3,6 +3,7 @@
 
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/shortest_paths.hpp>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <type_traits>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// True for +infinity. Integers have none.
@@ -99,4 +101,5 @@ void finish_and_write(const batch<Cost>& cost, shortest_paths_state<Price>& s, b
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

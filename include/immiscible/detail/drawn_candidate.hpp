@@ -24,6 +24,7 @@
 //            sharper than theirs (U < 1 - 0.0331 z^4), which fails in a tenth of all cases whatever d is.
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/host_device.hpp>
 #include <immiscible/detail/normal_quantile.hpp>
 #include <immiscible/detail/normal_transform.hpp>
@@ -34,6 +35,7 @@
 #include <cstdint>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 constexpr int candidate_bits = 24;           ///< candidates of a row: at most 2^24
@@ -182,4 +184,5 @@ IMMISCIBLE_HOST_DEVICE inline float mixed_in_double(const noise_mixture& mixture
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -2,6 +2,7 @@
 // the choice of their vector versions. All give the same bits.
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/drawn_candidate.hpp>
 #include <immiscible/detail/sample_statistics.hpp>
 #include <immiscible/detail/simd_dispatch.hpp>
@@ -12,6 +13,7 @@
 #include <limits>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// A candidate and its cost: `cost` first, then the lower number.
@@ -85,6 +87,7 @@ inline bool is_finite_row_portable(const float* row, std::size_t d) {
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible
 
 #if IMMISCIBLE_SIMD
@@ -93,8 +96,8 @@ inline bool is_finite_row_portable(const float* row, std::size_t d) {
 #endif
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
-inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 /// The versions of all passes compiled for one instruction set; the bits do not depend on it.
 struct drawn_nearest_passes {
@@ -112,6 +115,6 @@ inline drawn_nearest_passes drawn_nearest_passes_for(simd_target target) {
           IMMISCIBLE_SIMD_CHOOSE(target, is_finite_row, is_finite_row_portable)};
 }
 
-}  // namespace IMMISCIBLE_SIMD_NAMESPACE
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

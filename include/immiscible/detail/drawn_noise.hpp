@@ -4,6 +4,7 @@
 
 #include <immiscible/assign.hpp>
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/int8_cost.hpp>
 #include <immiscible/detail/parallel.hpp>
 #include <immiscible/detail/round_to_bytes.hpp>
@@ -14,8 +15,8 @@
 #include <cstdint>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
-inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 /// Rows 0, 1, ... of (seed, step) to `drawn`; their norms, and their bytes if costs in bytes may be wanted, to the workspace.
 /// Bytes are rounded as if the root mean square were 1.
@@ -48,6 +49,6 @@ inline known_noise draw_known(std::uint64_t seed, std::uint64_t step, const assi
   return {range.of(workspace.noise_norms, columns), in_bytes ? &rounding : nullptr};
 }
 
-}  // namespace IMMISCIBLE_SIMD_NAMESPACE
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// `refine` tries exchanges once fewer looks than this many a row are left of its 16 a row: most problems end before.
@@ -55,4 +57,5 @@ void exchange_columns(const batch<Cost>& cost, std::size_t start, const std::int
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

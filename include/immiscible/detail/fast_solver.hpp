@@ -3,6 +3,7 @@
 
 #include <immiscible/batch.hpp>
 #include <immiscible/detail/answers.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/forbidden_pairs.hpp>
 #include <immiscible/detail/list_solver.hpp>
 #include <immiscible/detail/row_solver.hpp>
@@ -13,6 +14,7 @@
 #include <cstdint>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 template <class Cost>
@@ -34,8 +36,6 @@ bool part_forbidden_pairs(const batch<Cost>& cost, shortest_paths_state<Price>& 
   }
   return any;
 }
-
-inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 /// Solves finite costs; others are unsuited.
 ///
@@ -67,6 +67,6 @@ solver_result solve_fast_around_forbidden(const batch<Cost>& cost, shortest_path
   return is_square && result == solver_result::optimal ? solver_result::prices : solver_result::unsuited;
 }
 
-}  // namespace IMMISCIBLE_SIMD_NAMESPACE
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -2,6 +2,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 namespace HWY_NAMESPACE {
 
@@ -112,5 +113,6 @@ static HWY_INLINE HWY_MAYBE_UNUSED void add_demand(const float* value, float sum
 
 }  // namespace HWY_NAMESPACE
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible
 HWY_AFTER_NAMESPACE();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/sampled_row.hpp>
 #include <immiscible/detail/simd_dispatch.hpp>
 
@@ -10,6 +11,7 @@
 #include <cstdint>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 constexpr std::size_t float_block = 16;  // floats in a vector, at most
@@ -20,6 +22,7 @@ constexpr float float_with_integer = 12582912.0f;
 constexpr std::int32_t integer_bits = 0x4b400000;
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible
 
 #if IMMISCIBLE_SIMD

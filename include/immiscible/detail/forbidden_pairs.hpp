@@ -11,6 +11,7 @@
 
 #include <immiscible/batch.hpp>
 #include <immiscible/detail/aligned_vector.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/simd_dispatch.hpp>
 
 #include <algorithm>
@@ -20,6 +21,7 @@
 #include <type_traits>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// Working memory of `replace_forbidden`: as much as the costs, kept from one such problem to the next.
@@ -37,6 +39,7 @@ bool write_stand_ins_portable(const batch<Cost>&, forbidden_workspace<Cost>&) {
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible
 
 #if IMMISCIBLE_SIMD
@@ -45,8 +48,8 @@ bool write_stand_ins_portable(const batch<Cost>&, forbidden_workspace<Cost>&) {
 #endif
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
-inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 /// c' of costs that are finite or +infinity, in `work`.
 ///
@@ -61,6 +64,6 @@ batch<Cost> replace_forbidden(const batch<Cost>& cost, forbidden_workspace<Cost>
   return {};
 }
 
-}  // namespace IMMISCIBLE_SIMD_NAMESPACE
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -1,10 +1,13 @@
 // Rounding to half precision (IEEE binary16) in float arithmetic, for the cost that repeats published fp16 code.
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
+
 #include <cstdint>
 #include <cstring>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 constexpr float largest_half = 65504.0f;
@@ -27,4 +30,5 @@ inline float round_to_half(float value) {
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -9,6 +9,7 @@
 
 #include <immiscible/auction.hpp>
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/onednn.hpp>
 #include <immiscible/detail/parallel.hpp>
 #include <immiscible/detail/round_to_bytes.hpp>
@@ -22,6 +23,7 @@
 #include <vector>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// Working memory of costs in bytes.
@@ -102,8 +104,6 @@ bool rounds_well(const batch<Scalar>& images, const sample_range& noise, const i
   return error <= 0.025 * deviation_between(images) && farthest <= 8 * std::sqrt(noise.mean_square);
 }
 
-inline namespace IMMISCIBLE_SIMD_NAMESPACE {
-
 /// Rounds all rows; `sum_of_row`, unless null, gets the sum of each row's bytes.
 inline void round_to_bytes(const batch<float>& samples, const byte_rounding& rounding, std::size_t threads,
                            std::vector<std::int8_t>& bytes, std::vector<std::int32_t>* sum_of_row) {
@@ -119,11 +119,7 @@ inline void round_to_bytes(const batch<float>& samples, const byte_rounding& rou
   });
 }
 
-}  // namespace IMMISCIBLE_SIMD_NAMESPACE
-
 #ifdef IMMISCIBLE_ONEDNN
-inline namespace IMMISCIBLE_PRODUCT_NAMESPACE {
-
 /// cost = -x.e (and, for `distances` with n < m, + |e|^2 / 2) in units of `rounding`, less what is the same for all matchings.
 /// Needs the bytes of the noise.
 inline void int8_costs(const batch<float>& images, std::size_t m, const int8_rounding& rounding, bool distances,
@@ -139,8 +135,6 @@ inline void int8_costs(const batch<float>& images, std::size_t m, const int8_rou
   onednn_product(n, m, images.columns(), work.images.data(), work.noise.data(), work.offset.data(), work.cost.data(),
                  threads);
 }
-
-}  // namespace IMMISCIBLE_PRODUCT_NAMESPACE
 #endif
 
 /// The answer to integer costs, in the units of the samples' costs: cost = unit * integer + what `int8_costs` left out.
@@ -164,4 +158,5 @@ inline void write_int8_answer(const int8_workspace& work, double unit, double ze
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -30,6 +30,7 @@
 
 #include <immiscible/batch.hpp>
 #include <immiscible/detail/aligned_vector.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/exchange_columns.hpp>
 #include <immiscible/detail/float_rows.hpp>
 #include <immiscible/detail/sampled_row.hpp>
@@ -47,6 +48,7 @@
 #include <vector>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// Tunables, as functions of n. Measured on Fashion-MNIST (d = 784) and photograph (d = 3072) costs; see docs/performance.md.
@@ -168,6 +170,7 @@ solver_result solve_on_lists_portable(const list_problem<Cost>&) {
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible
 
 #if IMMISCIBLE_SIMD
@@ -178,8 +181,8 @@ solver_result solve_on_lists_portable(const list_problem<Cost>&) {
 #endif
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
-inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 /// Solves on candidate lists, if the costs suit: n <= m (n = m for answers within epsilon), enough rows, all finite, and a scale
 /// that float can hold.
@@ -206,6 +209,6 @@ solver_result solve_on_lists(const batch<Cost>& cost, shortest_paths_state<price
   return result == solver_result::out_of_range ? solver_result::unsuited : result;
 }
 
-}  // namespace IMMISCIBLE_SIMD_NAMESPACE
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

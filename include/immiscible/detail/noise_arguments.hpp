@@ -3,6 +3,7 @@
 
 #include <immiscible/batch.hpp>
 #include <immiscible/cost_function.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/drawn_candidate.hpp>
 #include <immiscible/detail/philox_block.hpp>
 
@@ -13,6 +14,7 @@
 #include <string>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// Throws unless steps, indices and columns fit the counter.
@@ -49,4 +51,5 @@ void check_same_shape(const char* name, const Images& images, const Out& out) {
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

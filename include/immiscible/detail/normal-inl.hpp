@@ -3,6 +3,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 namespace HWY_NAMESPACE {
 namespace normal {
@@ -186,5 +187,6 @@ static HWY_MAYBE_UNUSED void normal_row(std::uint64_t seed, std::uint64_t step, 
 
 }  // namespace HWY_NAMESPACE
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible
 HWY_AFTER_NAMESPACE();

@@ -15,10 +15,12 @@
 //            distribution", J. Statistical Software 11 (2004).
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/host_device.hpp>
 #include <immiscible/detail/rounded_double.hpp>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 constexpr double half_ln_2_pi = 0.91893853320467274;  // ln sqrt(2 pi)
@@ -126,4 +128,5 @@ IMMISCIBLE_HOST_DEVICE inline double greatest_of_normals(double s, double k) {
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

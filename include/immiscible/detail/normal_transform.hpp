@@ -16,6 +16,7 @@
 // Reference: Box, Muller, "A note on the generation of random normal deviates", Ann. Math. Statist. 29 (1958).
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/host_device.hpp>
 #include <immiscible/detail/philox_block.hpp>
 
@@ -24,6 +25,7 @@
 #include <cstring>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// Values in a group of a row, and blocks that make it: value 64 g + 16 w + b is normal w of block 16 g + b, so that vectors
@@ -194,4 +196,5 @@ inline void normal_row_portable(std::uint64_t seed, std::uint64_t step, std::uin
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -3,6 +3,8 @@
 // multiplies bytes. All other programs use Eigen and link nothing.
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -24,8 +26,8 @@ int omp_get_max_threads(void);
 #endif
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
-inline namespace IMMISCIBLE_PRODUCT_NAMESPACE {
 
 #ifdef IMMISCIBLE_ONEDNN
 constexpr bool has_onednn = true;
@@ -85,6 +87,6 @@ inline void onednn_product(std::size_t n, std::size_t m, std::size_t d, const st
 constexpr bool has_onednn = false;
 #endif
 
-}  // namespace IMMISCIBLE_PRODUCT_NAMESPACE
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

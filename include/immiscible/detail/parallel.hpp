@@ -1,6 +1,8 @@
 // Rows shared out among threads in contiguous blocks. Which thread does which rows never changes a result.
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
@@ -9,6 +11,7 @@
 #include <vector>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// Calls work(first_row, last_row) on blocks of about equal size that cover 0 ... rows - 1, one block a thread.
@@ -97,4 +100,5 @@ void for_each_problem(std::size_t problems, std::size_t threads, const Work& wor
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

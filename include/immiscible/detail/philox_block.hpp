@@ -14,11 +14,13 @@
 // Reference: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), section 3.3 and table 2.
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/host_device.hpp>
 
 #include <cstdint>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 constexpr std::uint32_t philox_multiplier_0 = 0xD2511F53u;
@@ -69,4 +71,5 @@ IMMISCIBLE_HOST_DEVICE inline philox_words philox_counter(philox_stream stream, 
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -2,6 +2,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 namespace HWY_NAMESPACE {
 
@@ -34,5 +35,6 @@ static HWY_MAYBE_UNUSED std::int32_t round_row_to_bytes(const float* row, std::s
 
 }  // namespace HWY_NAMESPACE
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible
 HWY_AFTER_NAMESPACE();

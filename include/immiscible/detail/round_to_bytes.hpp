@@ -1,6 +1,7 @@
 // Samples rounded to bytes, for products of matrices in integers.
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/simd_dispatch.hpp>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <cstdint>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// byte = round((value - zero) scale), cut to lowest ... 127.
@@ -32,6 +34,7 @@ inline std::int32_t round_row_to_bytes_portable(const float* row, std::size_t d,
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible
 
 #if IMMISCIBLE_SIMD
@@ -40,8 +43,8 @@ inline std::int32_t round_row_to_bytes_portable(const float* row, std::size_t d,
 #endif
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
-inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 using round_row_function = std::int32_t(const float* row, std::size_t d, const byte_rounding& rounding,
                                         std::int8_t* out);
@@ -51,6 +54,6 @@ inline round_row_function* round_row_to_bytes_for(simd_target target) {
   return IMMISCIBLE_SIMD_CHOOSE(target, round_row_to_bytes, round_row_to_bytes_portable);
 }
 
-}  // namespace IMMISCIBLE_SIMD_NAMESPACE
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -6,6 +6,7 @@
 // everywhere, which the functions of <cmath> do not promise.
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/host_device.hpp>
 
 #include <cmath>
@@ -13,6 +14,7 @@
 #include <cstring>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// `x`, rounded to double and hidden from the optimiser. Costs no instruction.
@@ -128,4 +130,5 @@ IMMISCIBLE_HOST_DEVICE inline double exp_of_negative(double x) {
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

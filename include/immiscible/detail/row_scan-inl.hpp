@@ -2,6 +2,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 namespace HWY_NAMESPACE {
 
@@ -81,5 +82,6 @@ struct row_scan {
 
 }  // namespace HWY_NAMESPACE
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible
 HWY_AFTER_NAMESPACE();

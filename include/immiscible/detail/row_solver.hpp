@@ -28,6 +28,7 @@
 
 #include <immiscible/batch.hpp>
 #include <immiscible/detail/aligned_vector.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/exchange_columns.hpp>
 #include <immiscible/detail/float_rows.hpp>
 #include <immiscible/detail/sampled_row.hpp>
@@ -45,6 +46,7 @@
 #include <vector>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// Tunables. Measured on Fashion-MNIST (d = 784) and photograph (d = 3072) costs; see docs/performance.md.
@@ -110,6 +112,7 @@ solver_result solve_on_rows_portable(const row_problem<Cost>&) {
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible
 
 #if IMMISCIBLE_SIMD
@@ -120,8 +123,8 @@ solver_result solve_on_rows_portable(const row_problem<Cost>&) {
 #endif
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
-inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 /// Solves on rows in 16 bits, if the costs suit: float or double, n = m, not too few nor too many rows, all finite, no costs that
 /// dwarf the others, not mostly ties.
@@ -139,6 +142,6 @@ solver_result solve_on_rows(const batch<Cost>& cost, shortest_paths_state<price_
   }
 }
 
-}  // namespace IMMISCIBLE_SIMD_NAMESPACE
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -1,6 +1,7 @@
 // One pass over samples: the squared norm of each row, in double, and the least and greatest value.
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
 #include <immiscible/detail/simd_dispatch.hpp>
 #include <immiscible/detail/statistics_lanes.hpp>
 
@@ -11,6 +12,7 @@
 #include <vector>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// The least and the greatest of all values of a batch, and their mean square.
@@ -76,6 +78,7 @@ inline row_statistics statistics_of_row_portable(const float* row, std::size_t d
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible
 
 #if IMMISCIBLE_SIMD
@@ -84,8 +87,8 @@ inline row_statistics statistics_of_row_portable(const float* row, std::size_t d
 #endif
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
-inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 using statistics_function = row_statistics(const float* row, std::size_t d);
 
@@ -94,6 +97,6 @@ inline statistics_function* statistics_of_row_for(simd_target target) {
   return IMMISCIBLE_SIMD_CHOOSE(target, statistics_of_row, statistics_of_row_portable);
 }
 
-}  // namespace IMMISCIBLE_SIMD_NAMESPACE
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

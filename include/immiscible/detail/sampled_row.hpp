@@ -1,10 +1,13 @@
 // Which rows of costs stand for all, where a solver needs to know what they are like.
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
+
 #include <cstddef>
 #include <cstdint>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// The r-th of `rows` sampled rows of n >= rows: one from each of `rows` equal parts, not always at the same place in it, for in some
@@ -20,4 +23,5 @@ inline std::size_t sampled_row(std::size_t r, std::size_t rows, std::size_t n) {
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -18,6 +18,7 @@
 
 #include <immiscible/assignment.hpp>
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -28,6 +29,7 @@
 #include <vector>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// Working memory and state of a dense solve; keeps its capacity from one problem to the next.
@@ -216,4 +218,5 @@ void assign_tight_pairs(const matrix_view<Cost>& cost, shortest_paths_state<Pric
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -11,33 +11,24 @@
 //                  static const auto scan = IMMISCIBLE_SIMD_CHOOSE(best_target(), scan, scan_portable);
 //   x-inl.hpp      no include guard, no #include;
 //                  HWY_BEFORE_NAMESPACE();
-//                  namespace immiscible { namespace detail { namespace HWY_NAMESPACE {
+//                  namespace immiscible { inline namespace IMMISCIBLE_BUILD { namespace detail { namespace HWY_NAMESPACE {
 //                  namespace hn = hwy::HWY_NAMESPACE;
 //                  static inline float scan(const float* row, std::size_t m) { ... }   // static: see below
-//                  }}}
+//                  }}}}
 //                  HWY_AFTER_NAMESPACE();
 //
 // scan_portable is ordinary C++; it is the oracle of the tests, and what runs where no SIMD version exists (no Highway,
 // IMMISCIBLE_NO_SIMD defined, x86 older than AVX2).
 //
-// Files built with different flags meet in one program, so that two definitions of one name would let the linker choose.
-// Hence: kernels are `static inline`, and what calls them is `static` or stands in `inline namespace IMMISCIBLE_SIMD_NAMESPACE`,
-// whose name says what the compiler may use unasked. (What users call stands in neither: docs/performance.md, "Compiler flags".)
+// Kernels are `static inline`: each file keeps its own. Files of different flags in one program: build_namespace.hpp.
 //
 // A file that uses hwy/foreach_target.h itself includes it first, and the library's headers after it inside `#if HWY_ONCE`.
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
+
 #include <cstdint>
 #include <initializer_list>
-
-#if !defined(IMMISCIBLE_NO_SIMD) && defined(__has_include)
-#if __has_include(<hwy/highway.h>) && (defined(__GNUC__) || defined(__clang__)) && !defined(__CUDACC__)
-#define IMMISCIBLE_SIMD 1
-#endif
-#endif
-#ifndef IMMISCIBLE_SIMD
-#define IMMISCIBLE_SIMD 0
-#endif
 
 #if IMMISCIBLE_SIMD
 
@@ -125,18 +116,6 @@
 #include <hwy/ops/set_macros-inl.h>
 #endif  // IMMISCIBLE_HIGHWAY_WAS_LOADED
 
-#if !HWY_ARCH_X86
-#define IMMISCIBLE_SIMD_NAMESPACE built_with_simd
-#elif HWY_STATIC_TARGET < HWY_AVX2
-#define IMMISCIBLE_SIMD_NAMESPACE built_for_avx512
-#elif HWY_STATIC_TARGET == HWY_AVX2
-#define IMMISCIBLE_SIMD_NAMESPACE built_for_avx2
-#elif HWY_STATIC_TARGET <= HWY_SSSE3
-#define IMMISCIBLE_SIMD_NAMESPACE built_for_sse4
-#else
-#define IMMISCIBLE_SIMD_NAMESPACE built_for_any
-#endif
-
 #define IMMISCIBLE_SIMD_STATIC_VERSION(function) nullptr
 #define IMMISCIBLE_SIMD_AVX2_VERSION(function) nullptr
 #define IMMISCIBLE_SIMD_AVX3_VERSION(function) nullptr
@@ -158,7 +137,6 @@
 
 #else  // no SIMD
 
-#define IMMISCIBLE_SIMD_NAMESPACE built_without_simd
 #define IMMISCIBLE_SIMD_STATIC 0
 #define IMMISCIBLE_SIMD_NEON 0
 #define IMMISCIBLE_SIMD_AVX2 0
@@ -172,12 +150,12 @@
 /// The version of `function` compiled for `target`, as a pointer; `portable` where there is none.
 ///
 /// Use it in namespace immiscible::detail, where the versions stand in one namespace for each target.
-#define IMMISCIBLE_SIMD_CHOOSE(target, function, portable)                                                   \
-  ::immiscible::detail::IMMISCIBLE_SIMD_NAMESPACE::version_for(                                              \
-      (target), &portable, IMMISCIBLE_SIMD_STATIC_VERSION(function), IMMISCIBLE_SIMD_AVX2_VERSION(function), \
-      IMMISCIBLE_SIMD_AVX3_VERSION(function))
+#define IMMISCIBLE_SIMD_CHOOSE(target, function, portable)                                         \
+  ::immiscible::detail::version_for((target), &portable, IMMISCIBLE_SIMD_STATIC_VERSION(function), \
+                                    IMMISCIBLE_SIMD_AVX2_VERSION(function), IMMISCIBLE_SIMD_AVX3_VERSION(function))
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// An instruction set for which a kernel may have been compiled, worst first.
@@ -187,8 +165,6 @@ enum class simd_target : std::uint8_t {
   avx2,      ///< chosen at run time
   avx512     ///< chosen at run time
 };
-
-inline namespace IMMISCIBLE_SIMD_NAMESPACE {
 
 /// True if kernels are compiled for `target` in this file and this machine runs them.
 inline bool has_target(simd_target target) {
@@ -231,6 +207,6 @@ Function* version_for(simd_target target, Function* portable, Unasked unasked, A
   return version != nullptr ? version : portable;
 }
 
-}  // namespace IMMISCIBLE_SIMD_NAMESPACE
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -1,9 +1,12 @@
 // What the fast solvers (row_solver.hpp, list_solver.hpp) are asked, and what they answer.
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
+
 #include <cstddef>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 /// What a fast solve came to.
@@ -34,4 +37,5 @@ struct solver_effort {
 };
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

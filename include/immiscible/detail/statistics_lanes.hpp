@@ -1,9 +1,12 @@
 // The order in which sums over a row are made, by the CPU and by kernels: 16 partial sums, of the columns 16 apart.
 #pragma once
 
+#include <immiscible/detail/build_namespace.hpp>
+
 #include <cstddef>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 constexpr std::size_t statistics_lanes = 16;  // partial sums, whatever the vectors: the same bits from all of them
@@ -17,4 +20,5 @@ inline double sum_of_lanes(double* lane) {
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <immiscible/batch.hpp>
+#include <immiscible/detail/build_namespace.hpp>
 
 #include <ATen/ATen.h>
 
@@ -11,6 +12,7 @@
 #include <string>
 
 namespace immiscible {
+inline namespace IMMISCIBLE_BUILD {
 namespace detail {
 
 inline std::string tensor_text(const at::Tensor& tensor) {
@@ -55,4 +57,5 @@ inline void require_pair(const char* function, const at::Tensor& images, const a
 }
 
 }  // namespace detail
+}  // namespace IMMISCIBLE_BUILD
 }  // namespace immiscible
