@@ -88,11 +88,15 @@ inline at::Tensor& permute_rows_(at::Tensor& rows, const std::vector<std::int32_
 [[nodiscard]] inline at::Tensor matched(const at::Tensor& images, const at::Tensor& noise,
                                         const assign_options& options = {});
 
+}  // namespace IMMISCIBLE_BUILD
+
 /// Noise that belongs to a batch of images, and how it was chosen.
 struct matched_noise_tensor {
   at::Tensor noise;  ///< [n, ...] shape and dtype of the images; noise[i] belongs to images[i]; memory of its own
   const assignment& pairs;  ///< the matcher's, valid until its next call
 };
+
+inline namespace IMMISCIBLE_BUILD {
 
 /// Draws N(0, I) noise for every batch and pairs it: `noise_matcher` for tensors.
 ///
