@@ -82,9 +82,13 @@ TEMPLATE_TEST_CASE("more columns than rows: proved, the same totals, and no pric
   }
 }
 
-void check_more_columns_than_rows(std::size_t n, std::size_t m) {
-  INFO(n << " x " << m);
-  const auto cost = converted<float>(tests::rows_alike(n, m, 5));
+template <class Cost>
+void check_more_columns_than_rows(std::size_t n, std::size_t m, Cost level = 0) {
+  INFO(n << " x " << m << ", costs about " << level);
+  auto cost = converted<Cost>(tests::rows_alike(n, m, 5));
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t j = 0; j < m; ++j) cost(i, j) += level;
+  }
   std::vector<std::int32_t> first;
   for (const simd_target target : tests::simd_targets()) {
     const auto o = on_lists(cost, target);
@@ -97,12 +101,16 @@ void check_more_columns_than_rows(std::size_t n, std::size_t m) {
 
 TEST_CASE("image-like costs with more columns than rows are solved by the lists alone, alike everywhere") {
   for (const auto& [n, m] : {std::pair(33u, 34u), {200u, 201u}, {200u, 216u}, {300u, 450u}}) {
-    check_more_columns_than_rows(n, m);
+    check_more_columns_than_rows<float>(n, m);
   }
 }
 
+TEMPLATE_TEST_CASE("likewise where all costs are far from 0", "", float, double) {
+  for (const TestType level : {-3e6f, 3e6f}) check_more_columns_than_rows(200, 216, level);
+}
+
 TEST_CASE("likewise with many more columns, and many rows", "[slow]") {
-  for (const auto& [n, m] : {std::pair(128u, 1280u), {700u, 900u}}) check_more_columns_than_rows(n, m);
+  for (const auto& [n, m] : {std::pair(128u, 1280u), {700u, 900u}}) check_more_columns_than_rows<float>(n, m);
 }
 
 TEST_CASE("image-like costs are solved by the lists alone, at every size that has a policy of its own") {
