@@ -47,7 +47,7 @@ struct basic_assignment {
   double total_cost = 0;                     ///< sum of the costs of the pairs, in the units of the cost
   double lower_bound = 0;                    ///< no matching costs less; -infinity when the method knows none
   immiscible::status status = immiscible::status::optimal;
-  immiscible::precision precision = immiscible::precision::full;  ///< what `assign` chose; full or int8
+  immiscible::precision precision = immiscible::precision::full;  ///< int8 if `assign` chose it, else full
 };
 
 using assignment = basic_assignment<double>;

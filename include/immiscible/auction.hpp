@@ -176,6 +176,7 @@ void write_bounded(const batch<Cost>& cost, const shortest_paths_state<StatePric
   out.total_cost = total;
   out.lower_bound = std::min(bound, total);
   out.status = status::feasible;
+  out.precision = precision::full;
 }
 
 /// Start prices into `s`, and what a bid may be off by, in units of the cost; 0: costs that are all alike, or too large for sums of

@@ -119,7 +119,8 @@ bool is_infeasible(std::size_t n, const immiscible::basic_assignment<Price>& ans
 template <class Price>
 bool are_identical(const immiscible::basic_assignment<Price>& a, const immiscible::basic_assignment<Price>& b) {
   return a.noise_of_image == b.noise_of_image && a.image_price == b.image_price && a.noise_price == b.noise_price &&
-         a.total_cost == b.total_cost && a.lower_bound == b.lower_bound && a.status == b.status;
+         a.total_cost == b.total_cost && a.lower_bound == b.lower_bound && a.status == b.status &&
+         a.precision == b.precision;
 }
 
 /// The least total of all matchings, by trying all (for m up to about 10); +infinity where none exists.

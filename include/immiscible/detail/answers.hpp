@@ -75,6 +75,7 @@ void write_optimal(const batch<Cost>& cost, const shortest_paths_state<Price>& s
   }
   out.total_cost = out.lower_bound = total;
   out.status = status::optimal;
+  out.precision = precision::full;
 }
 
 /// Writes "no matching exists".
@@ -85,6 +86,7 @@ void write_infeasible(std::size_t n, basic_assignment<Price>& out) {
   out.noise_price.clear();
   out.total_cost = out.lower_bound = std::numeric_limits<double>::infinity();
   out.status = status::infeasible;
+  out.precision = precision::full;
 }
 
 /// Assigns the rows that are still free and writes the answer: optimal, or that no matching exists.
