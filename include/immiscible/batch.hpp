@@ -51,13 +51,13 @@ class matrix_view {
   /// The contiguous view [rows, columns] of `data`.
   ///
   /// @throws std::invalid_argument  rows * columns overflows, or `data` is null and the view is not empty.
-  IMMISCIBLE_IN_CALLER matrix_view(Scalar* data, std::size_t rows, std::size_t columns)
+  IMMISCIBLE_OF_BUILD matrix_view(Scalar* data, std::size_t rows, std::size_t columns)
       : matrix_view(data, rows, columns, columns) {}
 
   /// The view [rows, columns] of `data` with rows `stride` elements apart.
   ///
   /// @throws std::invalid_argument  stride < columns, rows * stride overflows, or `data` is null and the view is not empty.
-  IMMISCIBLE_IN_CALLER matrix_view(Scalar* data, std::size_t rows, std::size_t columns, std::size_t stride)
+  IMMISCIBLE_OF_BUILD matrix_view(Scalar* data, std::size_t rows, std::size_t columns, std::size_t stride)
       : data_(data), rows_(rows), columns_(columns), stride_(stride) {
     detail::require_view(rows, columns, stride, sizeof(Scalar), data != nullptr);
   }

@@ -7,8 +7,8 @@
 #include <optional>
 #include <stdexcept>
 
-#define IMMISCIBLE_TEXT_OF(name) #name
-#define IMMISCIBLE_TEXT(name) IMMISCIBLE_TEXT_OF(name)
+#define TEST_TEXT_OF(name) #name
+#define TEST_TEXT(name) TEST_TEXT_OF(name)
 
 namespace tests {
 namespace {
@@ -44,7 +44,7 @@ build_report IMMISCIBLE_TEST_NAME() {
   std::vector<float> values = mixed_flags_costs();
   const samples cost(values.data(), mixed_flags_size, mixed_flags_size);
   build_report r;
-  r.build = IMMISCIBLE_TEXT(IMMISCIBLE_BUILD);
+  r.build = TEST_TEXT(IMMISCIBLE_BUILD);
   r.target = static_cast<int>(immiscible::detail::best_target());
   using solve = void(const samples&, immiscible::assignment&, immiscible::jonker_volgenant_workspace<float>&,
                      immiscible::warm_start);

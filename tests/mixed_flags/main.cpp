@@ -1,6 +1,8 @@
 // Files of different flags in one program: each keeps its own code, whichever the linker saw first (CMakeLists.txt: in two orders).
 #include "mixed_flags/built_here.hpp"
 
+#include <immiscible/detail/simd_dispatch.hpp>
+
 #include <catch2/catch.hpp>
 
 #include <cstddef>
@@ -13,6 +15,19 @@ namespace mixed_flags_tests {
 std::vector<tests::build_report> reports() {
   return {tests::report_of_plain(), tests::report_of_native(), tests::report_of_without_simd(),
           tests::report_of_fast_math()};
+}
+
+int portable() { return 0; }
+int unasked() { return 1; }
+int avx2() { return 2; }
+
+TEST_CASE("where a file has no version for an instruction set, the best one below it serves") {
+  using immiscible::detail::simd_target;
+  using immiscible::detail::version_for;
+  CHECK(version_for(simd_target::avx512, &portable, &unasked, &avx2, nullptr) == &avx2);
+  CHECK(version_for(simd_target::avx512, &portable, &unasked, nullptr, nullptr) == &unasked);
+  CHECK(version_for(simd_target::avx2, &portable, nullptr, nullptr, nullptr) == &portable);
+  CHECK(version_for(simd_target::portable, &portable, &unasked, &avx2, nullptr) == &portable);
 }
 
 bool has_word(const std::string& build, const std::string& word) { return build.find(word) != std::string::npos; }

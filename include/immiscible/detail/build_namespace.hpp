@@ -1,17 +1,17 @@
 // Files built with different flags meet in one program.
 //
 // The linker keeps one copy of an inline function or of a template's instance, whichever file it comes from. A copy from a file built
-// for AVX-512 would end on an older processor, one from a file built with IMMISCIBLE_NO_SIMD would be slow for all, and one that
-// may assume that there is no NaN (-ffast-math) would accept it for all. Hence everything of this library that has code stands in
+// with IMMISCIBLE_NO_SIMD would be slow for all, one that may assume that there is no NaN (-ffast-math) would accept it for all, and one
+// from a file built for AVX-512 would serve files that are to run anywhere. Hence everything of this library that has code stands in
 //
 //   namespace immiscible {
 //   inline namespace IMMISCIBLE_BUILD { ... }
 //   }
 //
 // whose name says what the file's flags allow; nobody writes it, for an inline namespace's names are those of its parent. Outside
-// stand views, options, answers, enumerations and exceptions: data that such files may hand to one another. What works (a
-// noise_matcher, a workspace) belongs to its build: in the signature of a function shared by files of different flags it is a name
-// that the linker does not find.
+// stand views, options, answers (but torch.cuh's), enumerations and exceptions: data that such files may hand to one another. What works
+// (a noise_matcher, a workspace) belongs to its build: in the signature of a function shared by files of different flags it is a name
+// that the linker does not find. What this cannot reach: docs/performance.md, "Compiler flags".
 #pragma once
 
 #if !defined(IMMISCIBLE_NO_SIMD) && defined(__has_include)
@@ -41,16 +41,25 @@
 #define IMMISCIBLE_BUILT_FOR sse4
 #elif defined(__SSE3__)
 #define IMMISCIBLE_BUILT_FOR sse3
+#elif defined(__ARM_FEATURE_SVE2)
+#define IMMISCIBLE_BUILT_FOR sve2
 #elif defined(__ARM_FEATURE_SVE)
 #define IMMISCIBLE_BUILT_FOR sve
+#elif defined(__ARM_FEATURE_ATOMICS)
+#define IMMISCIBLE_BUILT_FOR armv8_1
 #else
 #define IMMISCIBLE_BUILT_FOR any
 #endif
 
-#if IMMISCIBLE_SIMD
-#define IMMISCIBLE_BUILT_SIMD
-#else
+// The versions of kernels that are compiled beside: Highway's AVX2 and AVX-512 include AES and carry-less products.
+#if !IMMISCIBLE_SIMD
 #define IMMISCIBLE_BUILT_SIMD _without_simd
+#elif defined(HWY_COMPILE_ONLY_STATIC) || defined(HWY_COMPILE_ONLY_SCALAR) || defined(HWY_COMPILE_ONLY_EMU128)
+#define IMMISCIBLE_BUILT_SIMD _only
+#elif defined(__AVX2__) && !(defined(__AES__) && defined(__PCLMUL__))
+#define IMMISCIBLE_BUILT_SIMD _without_aes
+#else
+#define IMMISCIBLE_BUILT_SIMD
 #endif
 
 #ifdef IMMISCIBLE_ONEDNN
@@ -61,6 +70,8 @@
 
 #if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
 #define IMMISCIBLE_BUILT_MATH _finite_math
+#elif defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__)
+#define IMMISCIBLE_BUILT_MATH _fast_math
 #else
 #define IMMISCIBLE_BUILT_MATH
 #endif
@@ -71,9 +82,11 @@
 #define IMMISCIBLE_BUILD \
   IMMISCIBLE_PASTE(IMMISCIBLE_BUILT_FOR, IMMISCIBLE_BUILT_SIMD, IMMISCIBLE_BUILT_PRODUCT, IMMISCIBLE_BUILT_MATH)
 
-/// Mark of members of the types outside that call what stands inside: each caller has its own, so that no copy serves other files.
+/// Mark of members of the types outside that call what stands inside: of one name in files of one build only, like what they call.
 #if defined(__GNUC__) || defined(__clang__)
-#define IMMISCIBLE_IN_CALLER __attribute__((always_inline))
+#define IMMISCIBLE_TEXT_OF(name) #name
+#define IMMISCIBLE_TEXT(name) IMMISCIBLE_TEXT_OF(name)
+#define IMMISCIBLE_OF_BUILD __attribute__((abi_tag(IMMISCIBLE_TEXT(IMMISCIBLE_BUILD))))
 #else
-#define IMMISCIBLE_IN_CALLER
+#define IMMISCIBLE_OF_BUILD
 #endif

@@ -147,7 +147,7 @@
 
 #endif  // IMMISCIBLE_SIMD
 
-/// The version of `function` compiled for `target`, as a pointer; `portable` where there is none.
+/// The version of `function` compiled for `target`, or else the best one below it, as a pointer; `portable` at last.
 ///
 /// Use it in namespace immiscible::detail, where the versions stand in one namespace for each target.
 #define IMMISCIBLE_SIMD_CHOOSE(target, function, portable)                                         \
@@ -199,12 +199,13 @@ inline simd_target best_target() {
   return best;
 }
 
-/// See IMMISCIBLE_SIMD_CHOOSE.
+/// See IMMISCIBLE_SIMD_CHOOSE. Where there is no version for `target`, the best one below it.
 template <class Function, class Unasked, class Avx2, class Avx512>
 Function* version_for(simd_target target, Function* portable, Unasked unasked, Avx2 avx2, Avx512 avx512) {
   Function* const versions[] = {portable, unasked, avx2, avx512};
-  Function* const version = versions[static_cast<int>(target)];
-  return version != nullptr ? version : portable;
+  int best = static_cast<int>(target);
+  while (versions[best] == nullptr) --best;  // portable never is
+  return versions[best];
 }
 
 }  // namespace detail
