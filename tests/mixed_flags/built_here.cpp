@@ -20,8 +20,8 @@ std::uintptr_t place(Function* function) {
   return reinterpret_cast<std::uintptr_t>(function);
 }
 
-// Never called: what stands here is compiled, and no function of it may be shared (shared_symbols.cmake).
-void use_everything(const samples& x, const immiscible::matrix_view<float>& out) {
+// Never called, but compiled: no function of the library that it uses may be shared (shared_symbols.cmake).
+[[gnu::used]] void use_everything(const samples& x, const immiscible::matrix_view<float>& out) {
   const std::vector<std::int64_t> group(x.rows());
   immiscible::assign_in_groups(x, x, group);
   immiscible::assign_with_conditions(x, x, x, 1.0);
@@ -53,8 +53,7 @@ build_report IMMISCIBLE_TEST_NAME() {
               place(&immiscible::is_optimal<const float, double>),
               place(&immiscible::normal_rows),
               place(&immiscible::detail::best_target),
-              place(&immiscible::detail::is_matching),
-              place(&use_everything)};
+              place(&immiscible::detail::is_matching)};
   r.answer = immiscible::jonker_volgenant(cost);
   values[7] = std::numeric_limits<float>::quiet_NaN();
   r.refuses_nan = false;

@@ -1,6 +1,6 @@
 # cmake -D nm=... -D objects=a.o,b.o,... -P shared_symbols.cmake: fails if two files share a function of the library, which the linker
-# would keep once. Views and answers stand outside IMMISCIBLE_BUILD (detail/build_namespace.hpp): their members may be shared, unless
-# they call what stands inside. So may what has the name of one build: then both files' flags allow the same.
+# would keep once. Views and answers stand outside IMMISCIBLE_BUILD (detail/build_namespace.hpp): their members may be shared. So
+# may what has the name of one build: then both files' flags allow the same.
 cmake_minimum_required(VERSION 3.25)
 set(all "")
 set(shared "")
