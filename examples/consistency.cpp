@@ -99,8 +99,7 @@ run train(const job& j, const image_studio& s, consistency_settings settings) {
 }
 
 void compare(trainer_options options, const consistency_settings& settings) {
-  if (options.steps == 0) options.steps = options.smoke ? 100 : 4000;
-  if (options.batch == 0) options.batch = options.smoke ? 32 : 64;
+  complete(options, options.smoke ? 100 : 4000, options.smoke ? 32 : 64);
   const auto one_core_each = [] { at::set_num_threads(1); };
   one_core_each();
   const image_studio s(options);

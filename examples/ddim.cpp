@@ -58,8 +58,7 @@ run train(const job& j, const image_studio& s, const ddim_settings& settings) {
 }
 
 void compare(trainer_options options, const ddim_settings& settings) {
-  if (options.steps == 0) options.steps = options.smoke ? 30 : 1500;
-  if (options.batch == 0) options.batch = 64;
+  complete(options, options.smoke ? 30 : 1500, 64);
   const auto one_core_each = [] { at::set_num_threads(1); };
   one_core_each();
   const image_studio s(options);

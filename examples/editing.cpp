@@ -174,8 +174,7 @@ void compare(trainer_options options, const std::string& models) {
     if (options.steps != 0) throw std::invalid_argument("--steps: needs no number with --models, got both");
     options.steps = steps_of_models(options, models);
   }
-  if (options.steps == 0) options.steps = options.smoke ? 25 : setting.steps;
-  if (options.batch == 0) options.batch = setting.batch;
+  complete(options, options.smoke ? 25 : setting.steps, setting.batch);
   const auto one_core_each = [] { at::set_num_threads(1); };
   one_core_each();
   const image_studio s(options);

@@ -35,8 +35,7 @@ run train(const job& j, const image_studio& s, std::shared_ptr<Network> network)
 
 void compare(trainer_options options) {
   const flow_set_up setting = flow_set_up_for(options);
-  if (options.steps == 0) options.steps = options.smoke ? 40 : setting.steps;
-  if (options.batch == 0) options.batch = setting.batch;
+  complete(options, options.smoke ? 40 : setting.steps, setting.batch);
   const auto one_core_each = [] { at::set_num_threads(1); };
   one_core_each();
   const image_studio s(options);

@@ -36,6 +36,7 @@ struct own_options {
   std::string from, latents, labels;
   std::vector<int> classes;
   int shift_classes = 0;
+  std::int64_t width = latent_unet_settings().width;
 };
 
 /// What a run is trained on, the same for all.
@@ -65,7 +66,7 @@ Tensor generate(latent_unet& network, const latent_task& task, double guidance, 
 template <class Judge>
 run train(const job& j, const latent_task& task, const own_options& own, const Judge& judge) {
   const auto network =
-      make_network<latent_unet>(j.key(), latent_unet_settings{task.train.latents.size(1), task.classes});
+      make_network<latent_unet>(j.key(), latent_unet_settings{task.train.latents.size(1), task.classes, own.width});
   if (!own.from.empty()) read_average(own.from, *network);
   const double bound = own.latents.empty() ? smoke_loss * flow_power(j) : 0;  // of the user's latents nothing is known
   training<latent_unet> training(j, network, {/*learning_rate*/ 2e-3, /*average_decay*/ 0.995, bound});
@@ -256,6 +257,9 @@ void check_options(const trainer_options& options, const own_options& own) {
   const auto need = [](bool given, const std::string& needed, const std::string& option) {
     if (!given) throw std::invalid_argument(option + ": needs " + needed + " too, got it alone");
   };
+  if (own.width % 4 != 0) {
+    throw std::invalid_argument("--width: needs a multiple of 4, got " + std::to_string(own.width));
+  }
   need(own.latents.empty() || !own.labels.empty() || !options.has_classes, "--labels", "--conditional with --latents");
   need(own.labels.empty() || !own.latents.empty(), "--latents", "--labels");
   need(own.shift_classes == 0 || options.has_classes, "--conditional", "--shift-classes");
@@ -265,8 +269,8 @@ void check_options(const trainer_options& options, const own_options& own) {
   if (own.from.empty()) return;
   check_made_with("--from", own.from, checkpoint::read(own.from).description, options.program, options.settings,
                   own.latents.empty()
-                      ? std::vector<std::string>{"--conditional", "--data", "--size", "--smoke", "--latents"}
-                      : std::vector<std::string>{"--conditional"});
+                      ? std::vector<std::string>{"--conditional", "--width", "--data", "--size", "--smoke", "--latents"}
+                      : std::vector<std::string>{"--conditional", "--width"});
   if (std::filesystem::equivalent(folder_of(own.from), options.out)) {
     throw std::invalid_argument("--from: needs another --out, where the runs do not overwrite it, got " + own.from);
   }
@@ -274,8 +278,7 @@ void check_options(const trainer_options& options, const own_options& own) {
 
 void compare(trainer_options options, const own_options& own) {
   check_options(options, own);
-  if (options.steps == 0) options.steps = options.smoke ? 30 : own.from.empty() ? 3000 : 1000;
-  if (options.batch == 0) options.batch = 64;
+  complete(options, options.smoke ? 30 : own.from.empty() ? 3000 : 1000, 64);
   at::set_num_threads(1);
   if (own.latents.empty()) return compare_on_pictures(options, own);
   compare_on_latents(options, own);
@@ -297,6 +300,9 @@ int main(int argc, char** argv) {
         app.add_flag("--conditional", options.has_classes, "tell the network the class");
         app.add_option("--guidance", own.guidance, "of samples towards their class; 1: none")
             ->check(CLI::Range(0.0, 100.0))
+            ->capture_default_str();
+        app.add_option("--width", own.width, "channels of the network's fine level, a multiple of 4")
+            ->check(CLI::Range(4, 4096))
             ->capture_default_str();
         app.add_option("--from", own.from, "go on from this checkpoint of the program")->check(CLI::ExistingFile);
         app.add_option("--classes", own.classes, "train on these classes only, separated by commas")

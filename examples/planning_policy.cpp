@@ -210,7 +210,7 @@ bool draw_paths(const std::string& file, const trainer_options& options, const c
       << picture_header(file, 1200, static_cast<int>(60 + 270 * rows)) << "set multiplot layout " << rows
       << ",3 title 'Paths at " << options.sampler_steps.front()
       << " Euler steps, from the same start noise (red: runs into the disc or misses its ends)' font 'DejaVu Sans,15'\n"
-      << "unset key; unset tics; unset grid; unset border\nset xrange [-1.12:1.12]; set yrange [-0.62:0.62]\n"
+      << "unset key; unset tics; unset grid; unset border\nset xrange [-1.12:1.12]; set yrange [-0.68:0.68]\n"
       << "set size ratio -1\n";
   for (const std::string& pairing : options.pairings) {
     const std::vector<float>& paths = result.first_run(pairing).samples;
@@ -239,8 +239,7 @@ bool draw_paths(const std::string& file, const trainer_options& options, const c
 }
 
 void compare(trainer_options options) {
-  if (options.steps == 0) options.steps = options.smoke ? 100 : 2400;
-  if (options.batch == 0) options.batch = 128;
+  complete(options, options.smoke ? 100 : 2400, 128);
   const demonstrations data = draw_demonstrations(5000);
   const examination exam = draw_examination();
   const auto one_core_each = [] { at::set_num_threads(1); };

@@ -248,13 +248,13 @@ std::vector<world> shown_worlds(const run& r, std::size_t episode) {
 bool draw_episodes(const std::string& file, const trainer_options& options, const comparison& result) {
   const auto rows = options.pairings.size();
   std::ostringstream script;
-  script
-      << picture_header(file, 1500, static_cast<int>(60 + 330 * rows)) << "set multiplot layout " << rows << ','
-      << shown_episodes << " title 'Episodes at " << options.sampler_steps.front()
-      << " Euler steps, the same starts and start noise: the block every two seconds, dark at the end; the finger''s "
-         "path' font 'DejaVu Sans,15'\n"
-      << "unset key; unset tics; unset grid; set border 15 lc rgb '#dddddd'\nset xrange [-1:1]; set yrange [-1:1]\n"
-      << "set size ratio -1; set lmargin 1; set rmargin 1; set tmargin 2; set bmargin 0.5\n$goal << END\n";
+  script << picture_header(file, 1500, static_cast<int>(60 + 330 * rows)) << "set multiplot layout " << rows << ','
+         << shown_episodes << " title 'Episodes at " << options.sampler_steps.front()
+         << " Euler steps, the same starts and start noise: the block every two seconds, bold at the end (blue: "
+            "there), the "
+            "finger''s path' font 'DejaVu Sans,15'\n"
+         << "unset key; unset tics; unset grid; set border 15 lc rgb '#dddddd'\nset xrange [-1:1]; set yrange [-1:1]\n"
+         << "set size ratio -1; set lmargin 1; set rmargin 1; set tmargin 2; set bmargin 0.5\n$goal << END\n";
   write_outline(script, pushing::goal);
   script << "END\n";
   for (const std::string& pairing : options.pairings) {
@@ -281,8 +281,7 @@ bool draw_episodes(const std::string& file, const trainer_options& options, cons
 }
 
 void compare(trainer_options options) {
-  if (options.steps == 0) options.steps = options.smoke ? 150 : 3000;
-  if (options.batch == 0) options.batch = 256;
+  complete(options, options.smoke ? 150 : 3000, 256);
   const auto one_core_each = [] { at::set_num_threads(1); };
   one_core_each();
   const int demonstrated = options.smoke ? 50 : 500, judged = options.smoke ? 20 : 200;  // episodes

@@ -273,6 +273,23 @@ TEST_CASE("a checkpoint of other options, or of another network, is refused") {
   CHECK_THROWS_WITH(read_average(file, other), Contains("needs the weights of this network") && Contains(file));
 }
 
+TEST_CASE("a resumed run may name the steps and the batch that it had by default, and no others") {
+  const temporary_folder folder;
+  trainer_options options = small_options(folder.path());
+  options.steps = options.batch = 0;
+  options.settings = {{"--steps", "0"}, {"--batch", "0"}};
+  trainer_options named = options, other = options;
+  complete(options, 12, 4);
+  train(options, "none");
+  named.resume = other.resume = true;
+  named.steps = 12;
+  named.batch = 4;
+  complete(named, 3, 9);
+  CHECK(train(named, "none").finals.size() == 2);
+  complete(other, 15, 4);  // as if the program's default had changed
+  CHECK_THROWS_WITH(train(other, "none"), Contains("--steps 12, got 15"));
+}
+
 TEST_CASE("what another program or other options made is refused, in the settings that matter") {
   const nlohmann::json text = {{"program", "flow_matching"}, {"settings", {{"--size", "14"}, {"--smoke", ""}}}};
   const std::map<std::string, std::string> same = {{"--size", "14"}, {"--smoke", "true"}, {"--new", "1"}};

@@ -25,12 +25,22 @@ inline std::string picture_header(const std::string& file, int width, int height
 
 /// The colour of a pairing in every picture; those without a colour of their own are told apart by their place in the list.
 inline const char* colour_of(const std::string& pairing, std::size_t place = 0) {
-  if (pairing == "none") return "#7f7f7f";
-  if (pairing == "exact") return "#d1495b";
-  if (pairing == "auction") return "#2e86ab";
-  if (pairing == "greedy") return "#3a9d5d";
-  constexpr const char* others[] = {"#6a4c93", "#9bb31f", "#1b998b", "#e07a9b", "#4f6d7a", "#c98a1b"};
-  return others[place % 6];
+  constexpr struct {
+    const char *pairing, *colour;
+  } known[] = {{"none", "#7f7f7f"},
+               {"exact", "#d1495b"},
+               {"exact:1024", "#1b998b"},
+               {"drawn_nearest:4", "#e07a9b"},
+               {"drawn_nearest:8", "#4f6d7a"},
+               {"drawn_nearest:16", "#c98a1b"},
+               {"scale:2", "#6a4c93"},
+               {"auction", "#2e86ab"},
+               {"greedy", "#3a9d5d"}};
+  for (const auto& one : known) {
+    if (pairing == one.pairing) return one.colour;
+  }
+  constexpr const char* others[] = {"#9bb31f", "#8c564b", "#17a2c6", "#b5651d"};
+  return others[place % 4];
 }
 
 /// Runs a gnuplot script.

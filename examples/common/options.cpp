@@ -23,9 +23,8 @@ void add_options_of_all(CLI::App& app, trainer_options& o) {
          "--pairing", o.pairings,
          "how images get their noise, one or several, separated by commas: none, exact, auction, greedy, nearest, "
          "drawn_nearest or scale; exact:1024 pairs windows of 1024 samples, drawn_nearest:8 takes the nearest of 8, "
-         "scale:2 doubles the images; +across exchanges noise across classes, +conditions between like conditions, "
-         "+late "
-         "pairs after a quarter of the steps")
+         "scale:2 doubles the images; +late pairs after a quarter of the steps, +across exchanges noise across classes "
+         "(latent_diffusion --conditional), exact+conditions between like conditions (pushing_policy)")
       ->delimiter(',')
       ->capture_default_str();
   app.add_option("--seed", o.seed, "seed of the first run of each pairing")
@@ -143,6 +142,13 @@ bool cut(std::string& text, const std::string& ending) {
 }
 
 }  // namespace
+
+void complete(trainer_options& options, int steps, int batch) {
+  if (options.steps == 0) options.steps = steps;
+  if (options.batch == 0) options.batch = batch;
+  options.settings["--steps"] = std::to_string(options.steps);
+  options.settings["--batch"] = std::to_string(options.batch);
+}
 
 pairing read_pairing(const std::string& name, const trainer_options& options) {
   static const std::map<std::string, immiscible::method> methods = {

@@ -51,6 +51,9 @@ struct trainer_options {
   std::map<std::string, std::string> settings;
 };
 
+/// Steps and batch where the command line names none. Both become settings, so that a resumed run may name them or not.
+void complete(trainer_options& options, int steps, int batch);
+
 /// Which noise the samples of a batch get: all that differs between the runs of a comparison.
 struct pairing {
   std::string name;                   ///< as on the command line

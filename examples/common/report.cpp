@@ -279,7 +279,7 @@ static std::string key_text(const std::string& pairing) { return quoted(pairing)
 
 bool comparison::draw_curves(const std::string& file, const std::string& title) const {
   std::ostringstream script;
-  script << picture_header(file, 1200, 560) << "set multiplot layout 1,2 title " << quoted(title)
+  script << picture_header(file, 1200, 580) << "set multiplot layout 1,2 title " << quoted(title)
          << " font 'DejaVu Sans,15'\nset tmargin 2.5; set yrange [0:*]; set xrange [0:*]\n";
   for (std::size_t i = 0; i < options_.pairings.size(); ++i) {
     script << "$curve" << i << " << END\n";
@@ -295,7 +295,7 @@ bool comparison::draw_curves(const std::string& file, const std::string& title) 
   for (const int column : {1, 2}) {
     script << (column == 1 ? "set xtics " + fixed(std::max(1.0, tick_distance(options_.steps)), 0)
                            : "set xtics autofreq")
-           << "\nset xlabel offset 0,0.8 '"
+           << "\nset xlabel offset 0,0.3 '"
            << (column == 1           ? "training steps"
                : options_.background ? "core seconds of the training thread"
                                      : "core seconds, pairing included")

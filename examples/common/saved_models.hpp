@@ -104,7 +104,8 @@ inline void use_latents(saved_model& model, const image_studio& s, const std::st
   const bool is_conditional = setting("--conditional") == "true";
   const auto classes = is_conditional ? static_cast<std::int64_t>(s.source.classes.size()) : 0;
   model.shape = {autoencoder::latent_channels, s.size() / 4, s.size() / 4};
-  const auto network = make_network<latent_unet>(0, latent_unet_settings{model.shape[0], classes});
+  const auto network =
+      make_network<latent_unet>(0, latent_unet_settings{model.shape[0], classes, std::stoi(setting("--width"))});
   read_average(file, *network);
   const int shift = is_conditional ? std::stoi(setting("--shift-classes")) : 0;
   const double guidance = is_conditional ? std::stod(setting("--guidance")) : 1;

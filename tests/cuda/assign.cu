@@ -229,6 +229,23 @@ TEST_CASE("no cost hides a sample that is not a number") {
   }
 }
 
+TEST_CASE("nor does it beside samples of zeros") {
+  const tests::matrix<float> zeros(20, 5);
+  for (const cost_function cost : costs) {
+    for (const float bad : {tests::not_a_number<float>, std::numeric_limits<float>::infinity()}) {
+      auto samples = tests::bell_samples<float>(20, 5, 1);
+      samples(7, 2) = bad;
+      CAPTURE(static_cast<int>(cost), bad);
+      device_assign_options options;
+      options.cost = cost;
+      CHECK(device_problem(samples, zeros).solve(options).summary.status == device_status::not_finite);
+      CHECK(device_problem(zeros, samples).solve(options).summary.status == device_status::not_finite);
+      options.method = method::none;
+      CHECK(device_problem(zeros, samples).solve(options).summary.status == device_status::not_finite);
+    }
+  }
+}
+
 TEST_CASE("images that are all equal, and duplicates, are paired like any others") {
   const auto noise = tests::bell_samples<float>(40, 6, 2);
   const auto equal =

@@ -103,10 +103,10 @@ TEST_CASE("a launch converts its arguments to the kernel's parameters, and repor
   detail::launch(write_one, 1, 1, 0, nullptr, result.data(), short{40}, 2);
   REQUIRE(result.host() == std::vector<int>{42});
   REQUIRE_THROWS_AS(detail::launch(write_one, 1, 2048, 0, nullptr, result.data(), 0, 0), immiscible::cuda_error);
-  REQUIRE_THROWS_AS(detail::launch(write_one, 1, 32, 100 * 1024, nullptr, result.data(), 0, 0), immiscible::cuda_error);
+  REQUIRE_THROWS_AS(detail::launch(write_one, 1, 32, 96 * 1024, nullptr, result.data(), 0, 0), immiscible::cuda_error);
   REQUIRE(cudaGetLastError() == cudaSuccess);  // the refusals are not left to others
-  detail::allow_shared_bytes(write_one, 100 * 1024, 100 * 1024);
-  detail::launch(write_one, 1, 32, 100 * 1024, nullptr, result.data(), 7, 0);
+  detail::allow_shared_bytes(write_one, 96 * 1024, 96 * 1024);
+  detail::launch(write_one, 1, 32, 96 * 1024, nullptr, result.data(), 7, 0);
   REQUIRE(result.host() == std::vector<int>{7});
   REQUIRE(detail::resident_blocks(write_one, 1024, 0) >= 1);
 }

@@ -32,10 +32,12 @@ class device_array {
   T* data() const { return data_; }  // the handle may be const; what it leads to is the device's
   std::size_t size() const { return size_; }
 
-  /// Writes the first values.size() elements.
+  /// Writes the first values.size() elements. They are there when it returns: a copy from memory like the host's here may still be on
+  /// its way, and streams that do not wait for the null stream would not see it.
   void assign(const std::vector<T>& values) {
     immiscible::detail::check_cuda(cudaMemcpy(data_, values.data(), values.size() * sizeof(T), cudaMemcpyHostToDevice),
                                    "cudaMemcpy");
+    immiscible::detail::check_cuda(cudaStreamSynchronize(nullptr), "cudaStreamSynchronize");
   }
 
   std::vector<T> host() const {
