@@ -136,6 +136,18 @@ TEMPLATE_TEST_CASE("a sample of zeros costs one by cosine, and its norm by dista
   CHECK(costs(zeros, noise, cost_function::squared_l2)(1, 2) == 4 * (9 + 16 + 16));
 }
 
+TEMPLATE_TEST_CASE("a cosine stays within zero and two, however short the samples are", "", float, double) {
+  const double least = static_cast<double>(std::numeric_limits<TestType>::min());
+  for (const double scale : {0.3, 0.1, 0.03, 0.01, 1e-3}) {  // products near the least normal number
+    const auto images = tests::bell_samples<TestType>(20, 3, 1, 0, scale * std::sqrt(least));
+    const auto noise = tests::bell_samples<TestType>(20, 3, 2, 0, scale * std::sqrt(least));
+    for (const TestType cost : costs(images, noise, cost_function::cosine).values) {
+      CHECK(cost >= 0);
+      CHECK(cost <= 2);
+    }
+  }
+}
+
 TEMPLATE_TEST_CASE("samples of no values at all cost nothing", "", float, double) {
   const matrix<TestType> images(3, 0), noise(4, 0);
   for (const cost_function function :

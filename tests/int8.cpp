@@ -224,6 +224,22 @@ TEST_CASE("bytes work for samples that are hard to round, and no samples at all"
     const assignment paired = assign(images, noise, options_of(precision::int8));
     CHECK(kept(images, noise, paired) > 0.99);
   }
+  const matrix<float> black(4, 16);  // more noises than images: the norms of the noise decide, in whatever unit it is
+  for (const float deviation : {1.0f, 1e-3f, 1e-6f, 1e3f}) {
+    matrix<float> many = normal(60, 16, 3);
+    for (float& e : many.values) e *= deviation;
+    const assignment paired = assign(black, many, options_of(precision::int8));
+    const double optimum = assign(black, many).total_cost;
+    CHECK(paired.total_cost == Approx(optimum).epsilon(1e-2));
+    double total = 0;
+    for (const std::int32_t j : paired.noise_of_image) {
+      for (std::size_t k = 0; k < 16; ++k) {
+        const auto e = static_cast<double>(many(static_cast<std::size_t>(j), k));
+        total += e * e;
+      }
+    }
+    CHECK(total == Approx(optimum).epsilon(1e-3));
+  }
   const auto zero = make_matrix<float>(40, 50, [](std::size_t, std::size_t) { return 0.0f; });
   CHECK(assign(zero, zero, options_of(precision::int8)).noise_of_image ==
         assign(zero, zero).noise_of_image);  // all equal: the identity

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -179,6 +180,57 @@ TEST_CASE("an error of the source comes after the batches before it, and is the 
     for (int b = 0; b < 3; ++b) CHECK(loader.next());
     CHECK_THROWS_WITH(loader.next(), "the disk is gone");
     CHECK_FALSE(loader.next());
+  }
+}
+
+namespace {
+
+/// Its memory gives out when the third batch of a run is moved for the `after`-th time.
+struct heavy {
+  labelled light;
+  int number = 0;
+  std::shared_ptr<int> moves_left;
+
+  heavy(labelled batch, int which, std::shared_ptr<int> after)
+      : light(std::move(batch)), number(which), moves_left(std::move(after)) {}
+  heavy(heavy&& other) noexcept(false) : number(other.number), moves_left(other.moves_left) {
+    if (number == 2 && (*moves_left)-- == 0) throw std::bad_alloc();
+    light = std::move(other.light);
+  }
+  friend batch<float> as_batch(const heavy& b) { return as_batch(b.light); }
+};
+
+}  // namespace
+
+TEST_CASE("a batch that cannot be kept is an error of its own: those before it are paired, and with each other") {
+  for (const bool background : {false, true}) {
+    for (const bool has_labels : {false, true}) {
+      const auto labels_of = [](const labelled& b) { return b.label; };
+      matched_loader<labelled> whole(source_of{{16, 16}}, options_of(48, background),
+                                     has_labels ? matched_loader<labelled>::labels(labels_of) : nullptr);
+      const auto moves_left = std::make_shared<int>(1);  // out of the source, and not into the window
+      source_of good{{16, 16, 16}};
+      matched_loader<heavy> loader(
+          [&]() -> std::optional<heavy> {
+            const int number = static_cast<int>(good.given);
+            auto one = good();
+            if (!one) return std::nullopt;
+            return std::optional<heavy>(heavy(std::move(*one), number, moves_left));
+          },
+          options_of(48, background),
+          has_labels ? [](const heavy& b) { return b.light.label; } : matched_loader<heavy>::labels(nullptr));
+      for (int b = 0; b < 2; ++b) {
+        const auto expected = whole.next();
+        const auto got = loader.next();
+        REQUIRE(expected);
+        REQUIRE(got);
+        for (std::size_t i = 0; i < 16; ++i) {
+          CHECK(std::equal(expected->noise.row(i), expected->noise.row(i) + 6, got->noise.row(i)));
+        }
+      }
+      CHECK_THROWS_AS(loader.next(), std::bad_alloc);
+      CHECK_FALSE(loader.next());
+    }
   }
 }
 

@@ -136,6 +136,14 @@ TEST_CASE("distance and squared distance choose alike") {
   const auto images = tests::bell_samples<double>(50, 30, 1), noise = tests::bell_samples<double>(50 * 16, 30, 2);
   CHECK(nearest_noise(images, noise, 16, cost_function::l2).noise_of_image ==
         nearest_noise(images, noise, 16, cost_function::squared_l2).noise_of_image);
+
+  const matrix<float> zero(1, 2);  // in float the roots of these squared distances are equal
+  auto near = tests::make_matrix<float>(2, 2, [](std::size_t, std::size_t k) { return k == 0 ? 1.0f : 0.0f; });
+  near(0, 1) = 0.000345f;
+  const auto paired = nearest_noise(zero, near, 2, cost_function::l2);
+  CHECK(paired.noise_of_image == std::vector<std::int32_t>{1});
+  CHECK(paired.total_cost == 1);
+  CHECK(paired.lower_bound == 1);
 }
 
 TEST_CASE(

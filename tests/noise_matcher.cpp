@@ -237,6 +237,8 @@ TEST_CASE("options that make no sense are refused at the first step, though it i
   refuses([](matcher_options& o) { o.pool = 2; }, "samples of channels * height * width");
   refuses([](matcher_options& o) { o.pairing.threads = 0; }, "threads >= 1");
   refuses([&](matcher_options& o) { method_is(o, method::nearest), o.pairing.candidates = 0; }, "candidates >= 1");
+  refuses([&](matcher_options& o) { method_is(o, method::nearest), o.pairing.candidates = std::size_t{1} << 28; },
+          "n * k below 2^31 candidates, got 8 * 268435456");
   refuses([&](matcher_options& o) { method_is(o, method::auction), o.pairing.auction_tolerance = -1; },
           "auction_tolerance above 0");
   refuses([&](matcher_options& o) { method_is(o, method::greedy), o.pairing.precision = immiscible::precision::int8; },
@@ -265,7 +267,12 @@ TEST_CASE("bad images, steps and options are refused, and the matcher works on")
   CHECK_THROWS_WITH(no_candidates(images, 0),
                     "immiscible::noise_matcher: needs candidates >= 1 for method::nearest, got 0");
   noise_matcher too_many = matcher_of(method::nearest, std::numeric_limits<std::size_t>::max() / 8);
-  CHECK_THROWS_WITH(too_many(images, 0), Contains("needs n * k * d values that fit the address space"));
+  CHECK_THROWS_WITH(too_many(images, 0), Contains("needs n * k below 2^31 candidates, got 8 * "));
+  CHECK_THROWS_WITH(too_many(tests::matrix<float>(8, 0), 0), Contains("needs n * k below 2^31 candidates"));
+  const float one = 0;
+  const immiscible::batch<float> wide(&one, 1, std::size_t{1} << 50);
+  CHECK_THROWS_WITH(matcher_of(method::nearest, std::size_t{1} << 30)(wide, 0),
+                    Contains("needs n * k * d values that fit the address space"));
   noise_matcher no_threads = matcher_of(method::exact, 1, 0);
   CHECK_THROWS_WITH(no_threads(images, 0), Contains("needs threads >= 1, got 0"));
 }

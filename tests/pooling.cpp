@@ -65,6 +65,7 @@ TEST_CASE("pooling: what is refused") {
   CHECK_THROWS_WITH(average_pool(samples, {1, 3, 16}, 2, out.view()), Contains("multiples of 2, got [1, 3, 16]"));
   matrix<float> nothing(2, 0), out_of_nothing(2, 0);
   CHECK_NOTHROW(average_pool(nothing, {1, 0, 0}, std::size_t{1} << 32, out_of_nothing.view()));
+  CHECK_NOTHROW(average_pool(nothing, {std::size_t{1} << 40, 1024, 0}, 2, out_of_nothing.view()));  // and at once
   CHECK_THROWS_WITH(average_pool(samples, {3, 4, 4}, 4, out.view()), Contains("out [2, 3], got [2, 12]"));
   volatile std::size_t huge = std::numeric_limits<std::size_t>::max() / 2;
   CHECK_THROWS_WITH(average_pool(samples, {huge, 48, 2}, 1, out.view()), Contains("got 48"));

@@ -115,6 +115,19 @@ TEST_CASE("strides do not matter: transposed, sliced, expanded and flipped tenso
   CHECK(same_as_contiguous(pictures.contiguous(at::MemoryFormat::ChannelsLast), integers({6, 3, 4, 4}, 10)));
 }
 
+TEST_CASE("a tensor that is negated where it is read is read so") {
+  const at::Tensor images = integers({6, 3}, 12), noise = integers({6, 3}, 13);
+  const at::Tensor lazy = at::_neg_view(noise), eager = -noise;
+  REQUIRE(lazy.is_neg());
+  CHECK(assign(images, lazy).total_cost == assign(images, eager).total_cost);
+  CHECK(assign(images.to(at::kDouble), at::_neg_view(noise.to(at::kDouble))).total_cost ==
+        assign(images, eager).total_cost);
+  immiscible::torch_noise_matcher match({5, {}});
+  const double expected = match(eager, 0).pairs.total_cost;
+  CHECK(match(lazy, 0).pairs.total_cost == expected);
+  CHECK_THAT(refusal_of([&] { immiscible::float_rows(lazy); }), Contains("contiguous"));
+}
+
 TEST_CASE("assign and permute_rows leave what they are given as it was") {
   const at::Tensor images = integers({16, 6}, 11).requires_grad_(), noise = integers({16, 6}, 12);
   const at::Tensor images_before = images.detach().clone(), noise_before = noise.clone();
@@ -219,6 +232,7 @@ TEST_CASE("groups: labels as a tensor, strided or not") {
   const at::Tensor matched = match(images, 2, labels).noise;
   CHECK(std::equal(expected.noise.data(), expected.noise.data() + 30 * 6, matched.const_data_ptr<float>()));
   CHECK_THAT(refusal_of([&] { match(images, 2, labels.to(at::kInt)); }), Contains("needs labels [n] of int64"));
+  CHECK_THAT(refusal_of([&] { match(images, 2, labels.to_sparse()); }), Contains("needs labels [n] of int64, dense"));
   CHECK_THAT(refusal_of([&] { match(images, 2, labels.narrow(0, 0, 29)); }), Contains("each of the 30 images, got 29"));
 }
 
@@ -230,6 +244,7 @@ TEST_CASE("float_rows: a view, and what has none") {
   CHECK(rows.columns() == 6);
   CHECK(at::equal(immiscible::tensor_of(rows, {5, 3, 2}), images.view({5, 3, 2})));
   CHECK_THAT(refusal_of([&] { immiscible::tensor_of(rows, {6, 5}); }), Contains("rows [5, 6], got [6, 5]"));
+  CHECK_THAT(refusal_of([&] { immiscible::tensor_of(rows, {5, -2, -3}); }), Contains("got [5, -2, -3]"));
   CHECK_THAT(refusal_of([&] { immiscible::float_rows(images.to(at::kHalf)); }),
              Contains("float32") && Contains("Half"));
   CHECK_THAT(refusal_of([&] { immiscible::float_rows(images.transpose(1, 2)); }), Contains("contiguous"));

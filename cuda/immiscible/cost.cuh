@@ -157,7 +157,8 @@ __device__ inline float cost_of_product(const cost_form& form, float product, fl
   if (form.function == cost_function::cosine) {
     // One division after the other: the product of the norms may be beyond float. NaN stays NaN, beside a sample of zeros too.
     const bool has_zeros = image_norm == 0 || noise_norm == 0;
-    return 1.0f - (has_zeros ? 0.0f * product : product / image_norm / noise_norm);
+    const float cost = 1.0f - (has_zeros ? 0.0f * product : product / image_norm / noise_norm);
+    return cost < 0 ? 0.0f : cost > 2 ? 2.0f : cost;
   }
   const float squared = fmaf(-2.0f, product, image_norm + noise_norm);
   const float distance = squared < 0 ? 0.0f : squared;  // NaN stays NaN

@@ -193,7 +193,8 @@ void cost_from_products(cost_function function, double image_norm, const double*
     case cost_function::cosine:
       for (std::size_t j = 0; j < m; ++j) {
         const double norms = std::sqrt(image_norm) * std::sqrt(noise_norms[j]);
-        row[j] = norms > 0 ? static_cast<Scalar>(1.0 + static_cast<double>(row[j]) / norms) : Scalar(1);
+        const double cost = norms > 0 ? 1.0 + static_cast<double>(row[j]) / norms : 1.0;
+        row[j] = static_cast<Scalar>(std::min(std::max(cost, 0.0), 2.0));
       }
       return;
     case cost_function::inner_product:

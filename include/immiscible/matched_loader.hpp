@@ -72,6 +72,7 @@ class matched_loader {
   /// @param next    gives the batches.
   /// @param groups  gives their labels, or nothing: all images are one group.
   /// @throws std::invalid_argument  no source, or as noise_matcher.
+  /// @throws std::system_error      no thread can be had, where `background` asks for one.
   explicit matched_loader(source next, const matched_loader_options& options = {}, labels groups = nullptr);
 
   /// Ends the thread, once the source has given the batch that it is at, or the window is paired.
@@ -168,17 +169,20 @@ void matched_loader<Batch>::read(prepared& window) {
       detail::fail("matched_loader", "needs batches of the same width in a window, got " + detail::shape_text(images) +
                                          " after " + std::to_string(window.columns) + " columns");
     }
+    const std::size_t rows = images.rows(), columns = images.columns();
+    std::vector<std::int64_t> own;
     if (labels_) {
-      const std::vector<std::int64_t> own = labels_(*one);
-      if (own.size() != images.rows()) {
-        detail::fail("matched_loader", "needs a label for each of the " + std::to_string(images.rows()) +
-                                           " images, got " + std::to_string(own.size()));
+      own = labels_(*one);
+      if (own.size() != rows) {
+        detail::fail("matched_loader", "needs a label for each of the " + std::to_string(rows) + " images, got " +
+                                           std::to_string(own.size()));
       }
-      window.group.insert(window.group.end(), own.begin(), own.end());
     }
-    if (images.rows() > 0 || window.rows == 0) window.columns = images.columns();
-    window.rows += images.rows();
-    window.batches.push_back(std::move(*one));
+    window.group.reserve(window.group.size() + own.size());
+    window.batches.push_back(std::move(*one));  // the last that may throw: the window counts only batches that it has
+    window.group.insert(window.group.end(), own.begin(), own.end());
+    if (rows > 0 || window.rows == 0) window.columns = columns;
+    window.rows += rows;
     ++next_index_;
     if (options_.window == 0) return;  // also after an empty batch
   }

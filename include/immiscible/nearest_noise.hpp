@@ -12,6 +12,7 @@
 #include <immiscible/philox.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -56,7 +57,7 @@ assignment nearest_noise(const Images& images, const Candidates& candidates, std
 
 namespace detail {
 
-/// Costs of one image with k candidates. Each product is summed in the same order, so equal candidates cost the same.
+/// What k candidates of one image cost (for l2, the square of it). Each product is summed in the same order, so equal candidates cost the same.
 template <class Scalar>
 void candidate_costs(const batch<Scalar>& image, const batch<Scalar>& own, cost_function function, double image_norm,
                      const double* own_norms, Scalar* costs) {
@@ -65,6 +66,7 @@ void candidate_costs(const batch<Scalar>& image, const batch<Scalar>& own, cost_
     pairwise_cost(image, own, function, matrix_view<Scalar>(costs, 1, k));
     return;
   }
+  if (function == cost_function::l2) function = cost_function::squared_l2;  // roots would make neighbours equal
   const auto d = static_cast<Eigen::Index>(own.columns());
   const Eigen::Map<const row_vector<Scalar>> x(image.data(), d);
   for (std::size_t c = 0; c < k; ++c) costs[c] = -x.dot(Eigen::Map<const row_vector<Scalar>>(own.row(c), d));
@@ -107,6 +109,9 @@ void nearest_noise_into(const batch<Scalar>& images, const batch<Scalar>& candid
   out.status = choice.among > 1 ? status::feasible : status::optimal;
   if (n == 0) return;  // k may be anything then
   costs.resize(k);
+  const auto cost_of = [&](std::size_t c) {
+    return function == cost_function::l2 ? std::sqrt(static_cast<double>(costs[c])) : static_cast<double>(costs[c]);
+  };
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < n; ++i) {
     const batch<Scalar> image(images.row(i), 1, d, images.stride());
@@ -114,10 +119,10 @@ void nearest_noise_into(const batch<Scalar>& images, const batch<Scalar>& candid
     candidate_costs(image, own, function, image_norms[i], candidate_norms.data() + i * k, costs.data());
     std::size_t best = 0;
     for (std::size_t c = 1; c < k; ++c) best = costs[c] < costs[best] ? c : best;
-    out.lower_bound += static_cast<double>(costs[best]);
+    out.lower_bound += cost_of(best);
     if (choice.among > 1) best = place_of_rank(costs, drawn_rank(choice, choice.first_index + i), order);
     out.noise_of_image[i] = static_cast<std::int32_t>(i * k + best);
-    out.total_cost += static_cast<double>(costs[best]);
+    out.total_cost += cost_of(best);
   }
 }
 

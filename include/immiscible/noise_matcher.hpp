@@ -38,7 +38,8 @@ struct noise_matcher_options {
   double paired_fraction = 1;           ///< of the steps after it, chosen by (seed, step); the others get plain noise
   std::size_t pool = 1;    ///< score on samples averaged by so much (pooling.hpp), for large latents; 1: as they are
   image_shape shape = {};  ///< of the samples, where pool > 1
-  bool flip = false;       ///< for research: negates paired noise, which is then far from its image, but still its own
+  bool flip =
+      false;  ///< for research: negates the noise of every paired step, which is then far from its image, but its own
 };
 
 /// Noise that belongs to a batch of images, and how it was chosen. Both live in the matcher, until its next call.
@@ -59,7 +60,7 @@ class noise_matcher {
   /// The matched noise of `images` at training step `step`.
   ///
   /// Calls are independent: any step may be asked for, in any order, and n and d may change from call to call (a ragged last
-  /// batch). method::none, and the nearest of one candidate, give the rows as drawn. method::drawn_nearest makes each row
+  /// batch). method::none, and the nearest of one candidate (but for `flip`), give the rows as drawn. method::drawn_nearest makes each row
   /// the nearest of `candidates` (drawn_nearest.hpp; by `cost`: squared_l2, l2 or inner_product): row i of the step, moved towards
   /// image i. Its pairs are the identity, total_cost is what they cost.
   ///
@@ -72,8 +73,8 @@ class noise_matcher {
   ///                                then be overwritten.
   ///
   /// Cost:        draws n d values (method::nearest: n k d), then `assign`, then moves each row at most once. Memory: the
-  ///              drawn noise and that of `assign`; kept, so that batches of the same or a smaller size allocate what the
-  ///              method itself allocates: nothing for exact and auction on one thread and without groups (but what Eigen
+  ///              drawn noise and that of `assign`; kept, so that batches of a size and kind that it has seen (up to 640 images the exact
+  ///              solver works in other memory than beyond) allocate what the method itself allocates: nothing for exact and auction on one thread and without groups (but what Eigen
   ///              packs for its product, and oneDNN for its own, and the copy of the samples of cost_function::published). In bytes
   ///              (precision::int8), without groups and pooling, noise is cut at 4 exactly, where `assign` cuts at 4 times its
   ///              root mean square.
@@ -104,7 +105,9 @@ class noise_matcher {
   const noise_matcher_options& options() const { return options_; }
 
  private:
+  matched_noise match(const batch<float>& images, std::uint64_t step, const std::vector<std::int64_t>* group);
   void require_options(const batch<float>& images) const;
+  void require_candidates(const batch<float>& images) const;
   void require_groups(const batch<float>& images, const std::vector<std::int64_t>& group) const;
   void pair_candidates(const batch<float>& images, std::uint64_t step, const matrix_view<float>& noise);
   void draw_nearest(const batch<float>& images, std::uint64_t step, const matrix_view<float>& noise);
@@ -180,7 +183,23 @@ inline void noise_matcher::require_options(const batch<float>& images) const {
   if (pairing.method == method::drawn_nearest) {
     detail::check_drawn_candidates(name, static_cast<double>(pairing.candidates), pairing.cost);
   }
+  if (pairing.method == method::nearest) require_candidates(images);
   if (options_.pool > 1) detail::pooled_width(name, images.columns(), options_.shape, options_.pool);
+}
+
+/// method::nearest: the numbers of the candidates and their values can be counted.
+inline void noise_matcher::require_candidates(const batch<float>& images) const {
+  const std::size_t n = images.rows(), d = images.columns(), k = options_.pairing.candidates;
+  const std::size_t most_rows = static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max());
+  const std::size_t most = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) / sizeof(float);
+  if (n > most_rows / k) {
+    detail::fail("noise_matcher",
+                 "needs n * k below 2^31 candidates, got " + std::to_string(n) + " * " + std::to_string(k));
+  }
+  if (d != 0 && n * k > most / d) {
+    detail::fail("noise_matcher", "needs n * k * d values that fit the address space, got " + std::to_string(n) +
+                                      " * " + std::to_string(k) + " * " + std::to_string(d));
+  }
 }
 
 inline void noise_matcher::require_groups(const batch<float>& images, const std::vector<std::int64_t>& group) const {
@@ -197,11 +216,6 @@ inline void noise_matcher::require_groups(const batch<float>& images, const std:
 inline void noise_matcher::pair_candidates(const batch<float>& images, std::uint64_t step,
                                            const matrix_view<float>& noise) {
   const std::size_t n = images.rows(), d = images.columns(), k = options_.pairing.candidates;
-  const std::size_t most = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) / sizeof(float);
-  if (d != 0 && n > most / d / k) {
-    detail::fail("noise_matcher", "needs n * k * d values that fit the address space, got " + std::to_string(n) +
-                                      " * " + std::to_string(k) + " * " + std::to_string(d));
-  }
   detail::check_noise_identity("noise_matcher", step, 0, n * k, d);
   candidates_.resize(n * k * d);
   const matrix_view<float> drawn(candidates_.data(), n * k, d);
@@ -257,16 +271,21 @@ inline const assignment& noise_matcher::match_into(const batch<float>& images, s
   return pairs_;
 }
 
+inline matched_noise noise_matcher::match(const batch<float>& images, std::uint64_t step,
+                                          const std::vector<std::int64_t>* group) {
+  require_options(images);  // before any memory is taken
+  noise_.resize(images.rows() * images.columns());
+  const matrix_view<float> noise(noise_.data(), images.rows(), images.columns());
+  match_into(images, step, noise, group);
+  return {batch<float>(noise), pairs_};
+}
+
 template <class Images>
 matched_noise noise_matcher::operator()(const Images& images_like, std::uint64_t step) {
   const auto view = as_batch(images_like);
   static_assert(std::is_same<typename decltype(view)::value_type, float>::value,
                 "immiscible::noise_matcher: needs images of float, the type of the noise");
-  const batch<float> images = view;
-  noise_.resize(images.rows() * images.columns());
-  const matrix_view<float> noise(noise_.data(), images.rows(), images.columns());
-  match_into(images, step, noise);
-  return {batch<float>(noise), pairs_};
+  return match(view, step, nullptr);
 }
 
 template <class Images>
@@ -275,11 +294,7 @@ matched_noise noise_matcher::operator()(const Images& images_like, std::uint64_t
   const auto view = as_batch(images_like);
   static_assert(std::is_same<typename decltype(view)::value_type, float>::value,
                 "immiscible::noise_matcher: needs images of float, the type of the noise");
-  const batch<float> images = view;
-  noise_.resize(images.rows() * images.columns());
-  const matrix_view<float> noise(noise_.data(), images.rows(), images.columns());
-  match_into(images, step, noise, &group);
-  return {batch<float>(noise), pairs_};
+  return match(view, step, &group);
 }
 
 }  // namespace IMMISCIBLE_BUILD

@@ -74,6 +74,7 @@ void average_pool(const Samples& samples_like, const image_shape& shape, std::si
     detail::fail("average_pool", "needs out [" + std::to_string(samples.rows()) + ", " + std::to_string(coarse) +
                                      "], got " + detail::shape_text(out));
   }
+  if (coarse == 0) return;
   const Scalar share = Scalar(1) / static_cast<Scalar>(f);
   const std::size_t width = shape.width / f, rows = shape.channels * shape.height / f;
   for (std::size_t i = 0; i < samples.rows(); ++i) {

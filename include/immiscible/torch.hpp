@@ -128,7 +128,7 @@ template <class Scalar>
 class tensor_rows {
  public:
   explicit tensor_rows(const at::Tensor& tensor)
-      : held_(tensor.detach().to(at::CppTypeToScalarType<Scalar>::value).contiguous()) {
+      : held_(tensor.detach().to(at::CppTypeToScalarType<Scalar>::value).contiguous().resolve_neg()) {
     view_ = batch<Scalar>(held_.template const_data_ptr<Scalar>(), static_cast<std::size_t>(held_.size(0)),
                           columns_of(held_));
   }
@@ -140,10 +140,11 @@ class tensor_rows {
 };
 
 inline std::vector<std::int64_t> group_of_row(const char* function, const at::Tensor& labels) {
-  if (!labels.defined() || labels.scalar_type() != at::kLong || !labels.device().is_cpu() || labels.dim() != 1) {
-    fail(function, "needs labels [n] of int64 on the CPU, got " + tensor_text(labels));
+  if (!labels.defined() || labels.scalar_type() != at::kLong || !labels.device().is_cpu() ||
+      labels.layout() != at::kStrided || labels.dim() != 1) {
+    fail(function, "needs labels [n] of int64, dense, on the CPU, got " + tensor_text(labels));
   }
-  const at::Tensor together = labels.contiguous();
+  const at::Tensor together = labels.contiguous().resolve_neg();
   const std::int64_t* const first = together.const_data_ptr<std::int64_t>();
   return {first, first + together.numel()};
 }
@@ -184,7 +185,7 @@ inline assignment assign_in_groups(const at::Tensor& images, const at::Tensor& n
 
 inline batch<float> float_rows(const at::Tensor& tensor) {
   if (!tensor.defined() || tensor.scalar_type() != at::kFloat || !tensor.device().is_cpu() ||
-      tensor.layout() != at::kStrided || !tensor.is_contiguous() || tensor.dim() < 1) {
+      tensor.layout() != at::kStrided || !tensor.is_contiguous() || tensor.is_neg() || tensor.dim() < 1) {
     detail::fail("float_rows",
                  "needs a contiguous tensor of float32 on the CPU, [n, ...], got " + detail::tensor_text(tensor));
   }
@@ -194,7 +195,8 @@ inline batch<float> float_rows(const at::Tensor& tensor) {
 inline at::Tensor tensor_of(const batch<float>& rows, at::IntArrayRef sizes) {
   std::int64_t d = 1;
   for (std::size_t k = 1; k < sizes.size(); ++k) d *= sizes[k];
-  if (sizes.empty() || sizes[0] != static_cast<std::int64_t>(rows.rows()) ||
+  const bool is_shape = std::all_of(sizes.begin(), sizes.end(), [](std::int64_t size) { return size >= 0; });
+  if (!is_shape || sizes.empty() || sizes[0] != static_cast<std::int64_t>(rows.rows()) ||
       d != static_cast<std::int64_t>(rows.columns())) {
     std::ostringstream got;
     got << sizes;

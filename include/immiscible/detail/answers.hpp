@@ -29,6 +29,8 @@ bool is_forbidden(Cost cost) {
 /// @return  true if a pair is forbidden
 template <class Cost>
 bool require_costs(const char* function, const batch<Cost>& cost) {
+  static_assert(std::is_same<Cost, float>::value || std::is_same<Cost, double>::value || std::is_integral<Cost>::value,
+                "immiscible: costs are float, double or integers");
   if (cost.rows() > cost.columns()) {
     fail(function, "needs at least as many noises (columns) as images (rows), got " + shape_text(cost));
   }

@@ -57,9 +57,12 @@ inline byte_rounding rounding_of_noise(const sample_range& noise) {
 }
 
 inline int8_rounding rounding_to_int8(const sample_range& images, const byte_rounding& noise) {
-  const double width = static_cast<double>(images.most) - static_cast<double>(images.least);
-  const auto image_scale = static_cast<float>(width > 0 ? 127 / width : 1);
-  const double a = static_cast<double>(image_scale), s = -static_cast<double>(noise.scale);
+  const double s = -static_cast<double>(noise.scale);
+  double width = static_cast<double>(images.most) - static_cast<double>(images.least);
+  // Images of one value become zeros at any scale; but the norms of the noise are rounded in its units.
+  if (!(width > 0)) width = std::max(std::abs(static_cast<double>(images.least)), 127 / s);
+  const auto image_scale = static_cast<float>(127 / width);
+  const double a = static_cast<double>(image_scale);
   return {{image_scale, images.least, 0}, noise, 1 / (a * s), static_cast<double>(images.least) * a};
 }
 
