@@ -43,7 +43,7 @@ class attention_block : public torch::nn::Cloneable<attention_block> {
 struct latent_unet_settings {
   std::int64_t channels = 4;  ///< of the latents
   std::int64_t classes = 0;   ///< it can be told; 0: none
-  std::int64_t width = 48;    ///< channels of the fine level, a multiple of 4; the coarse one has twice as many
+  std::int64_t width = 32;    ///< channels of the fine level, a multiple of 4; the coarse one has twice as many
 };
 
 class latent_unet : public torch::nn::Cloneable<latent_unet> {

@@ -24,8 +24,8 @@ inline std::mutex& global_generator_in_use() {
   return in_use;
 }
 
-/// Lays out the weights of convolutions, and with them all that they make, with channels last. On a CPU the latent UNet samples in
-/// three quarters of the time then, and a step of training takes nine tenths.
+/// Lays out the weights of convolutions, and with them all that they make, with channels last. On a CPU a latent UNet of
+/// width 48 samples in three quarters of the time then, and a step of training takes nine tenths.
 inline void lay_channels_last(torch::nn::Module& network) {
   for (torch::Tensor& weight : network.parameters()) {
     if (weight.dim() == 4) weight.set_data(weight.contiguous(torch::MemoryFormat::ChannelsLast));
