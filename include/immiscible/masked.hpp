@@ -30,7 +30,8 @@ inline namespace IMMISCIBLE_BUILD {
 /// @param out      [n, m]; overwritten.
 /// @param threads  at least 1; share the rows; the result is the same for any number.
 /// @throws std::invalid_argument  shapes that do not fit, values that are not finite, a negative weight, or values whose
-///                                squared distances overflow; `out` is unchanged then.
+///                                squared distances, padding counted and times the greatest weight, overflow; `out` is
+///                                unchanged then.
 ///
 /// Cost: a product of matrices with 2 d columns, and copies of images and noise of that width.
 template <class Images, class Noise, class Mask, class Scalar>
