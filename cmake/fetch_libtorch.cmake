@@ -8,7 +8,7 @@
 # libraries against which libtorch_cpu is linked (nothing of CUDA is used, no GPU and no driver are needed). A folder that
 # is complete already is left as it is.
 
-set(IMMISCIBLE_LIBTORCH_VERSION "2.15.0" CACHE STRING "Version of the PyTorch wheel that LibTorch is taken from")
+set(IMMISCIBLE_LIBTORCH_VERSION "2.15.0")  # of the PyTorch wheel; it is linked against the CUDA wheels named below
 
 function(immiscible_fetch_libtorch folder result)
   set(${result} FALSE PARENT_SCOPE)

@@ -8,6 +8,7 @@
 include_guard(GLOBAL)
 include("${CMAKE_CURRENT_LIST_DIR}/fetch_libtorch.cmake")
 
+option(IMMISCIBLE_REQUIRE_LIBTORCH "Stop where there is no LibTorch, instead of leaving out what needs it" OFF)
 option(IMMISCIBLE_FETCH_LIBTORCH "Take LibTorch from the PyPI wheel (550 MB, once) when none is named" ON)
 if(DEFINED ENV{IMMISCIBLE_LIBTORCH_DIR})
   set(default_folder "$ENV{IMMISCIBLE_LIBTORCH_DIR}")
@@ -47,7 +48,7 @@ endfunction()
 
 set(libtorch "")
 string(REPLACE ":" ";" prefixes_of_environment "$ENV{CMAKE_PREFIX_PATH}")
-immiscible_find_libtorch(libtorch ${Torch_DIR} ${CMAKE_PREFIX_PATH} ${prefixes_of_environment})
+immiscible_find_libtorch(libtorch ${Torch_DIR} $ENV{Torch_DIR} ${CMAKE_PREFIX_PATH} ${prefixes_of_environment})
 if(NOT libtorch)
   get_filename_component(fetched_folder "${IMMISCIBLE_LIBTORCH_DIR}" ABSOLUTE BASE_DIR "${CMAKE_BINARY_DIR}")
   immiscible_find_libtorch(libtorch "${fetched_folder}")
@@ -79,6 +80,9 @@ if(libtorch AND libtorch_cpu_library AND libtorch_c10_library)
       target_compile_definitions(immiscible_libtorch INTERFACE _GLIBCXX_USE_CXX11_ABI=0)
     endif()
   endif()
+elseif(IMMISCIBLE_REQUIRE_LIBTORCH)
+  message(FATAL_ERROR "LibTorch: needs LibTorch 2.x, found none. Name one with CMAKE_PREFIX_PATH or Torch_DIR, or let pip fetch it "
+    "(IMMISCIBLE_FETCH_LIBTORCH=ON).")
 else()
   message(STATUS "LibTorch: none found, so what trains (flow_matching, planning_policy) and the tests of torch.hpp are left "
     "out. Name one with CMAKE_PREFIX_PATH or Torch_DIR, or let pip fetch it (IMMISCIBLE_FETCH_LIBTORCH=ON).")

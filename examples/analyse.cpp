@@ -215,6 +215,13 @@ void analyse(const analyse_options& options) {
     }
   }
   image_studio s(trained);
+  for (const std::string& file : options.files) {
+    const trainer_options other = options_of(checkpoint::read(file).description, options.out);
+    const auto pictures = other.settings.find("pictures");
+    if (pictures != other.settings.end() && pictures->second != s.checksum()) {
+      throw std::runtime_error("needs the pictures that " + file + " was trained on, got others in their place");
+    }
+  }
   s.judge_classes(classes_of(trained));
   std::vector<finding> findings;
   progress_bar progress("sampling", static_cast<long>(options.files.size()), "models");

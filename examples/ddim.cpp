@@ -22,19 +22,16 @@ namespace {
 using namespace examples;
 using torch::Tensor;
 
-/// The mean squared error that a smoke run must reach. A network that says 0 has the mean square of the target, 1 for the
-/// noise; the velocity is half picture.
-double smoke_loss(const ddim_settings& settings, double sample_scale) {
-  const double target =
-      settings.prediction_is() == prediction_kind::epsilon ? 1 : (1 + sample_scale * sample_scale) / 2;
-  return 0.9 * target;
+/// The mean squared error that a smoke run must reach. A network that says 0 has the mean square of the target, 1 for the noise.
+double smoke_loss(const ddim_settings& settings, const diffusion_schedule& schedule, double sample_scale) {
+  return 0.9 * (settings.prediction_is() == prediction_kind::epsilon ? 1 : schedule.velocity_power(sample_scale));
 }
 
 run train(const job& j, const image_studio& s, const ddim_settings& settings) {
   const diffusion_schedule schedule(settings.schedule_is());
   training<small_unet> training(
       j, make_ddim_network(s, j.key()),
-      {/*learning_rate*/ 2e-3, /*average_decay*/ 0.995, smoke_loss(settings, j.sample_scale())});
+      {/*learning_rate*/ 2e-3, /*average_decay*/ 0.995, smoke_loss(settings, schedule, j.sample_scale())});
   matched_samples batches(j, s.images, s.source.train.labels, training.step());  // all that differs between the runs
   const auto generate = [&](const Tensor& start, int steps) {
     return ddim_pictures(training.average(), s, settings, j.sample_scale(), start, steps);

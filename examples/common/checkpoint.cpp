@@ -86,7 +86,8 @@ void check_made_with(const std::string& option, const std::string& file, const n
   for (const auto& [name, value] : settings) {
     if (!names.empty() && std::count(names.begin(), names.end(), name) == 0) continue;
     const auto found = saved.find(name);
-    check(name, value, found == saved.end() ? "missing" : found->second);
+    const std::string own = nlohmann::json::parse(text_of(value));  // as a checkpoint keeps it
+    check(name, own, found == saved.end() ? "missing" : found->second);
   }
 }
 

@@ -62,6 +62,15 @@ class diffusion_schedule {
   }
   torch::Tensor noises(const torch::Tensor& t, std::int64_t dimensions) const { return column(noises_, t, dimensions); }
 
+  /// The mean square of the velocity, over all timesteps, of images of deviation `scale`.
+  double velocity_power(double scale) const {
+    double sum = 0;
+    for (std::size_t t = 1; t <= timesteps; ++t) {
+      sum += signal_[t] * signal_[t] + scale * scale * noise_[t] * noise_[t];
+    }
+    return sum / timesteps;
+  }
+
  private:
   static double beta(schedule_kind kind, int t) {
     if (kind == schedule_kind::linear) return 1e-4 + (0.02 - 1e-4) * (t - 1) / (timesteps - 1);

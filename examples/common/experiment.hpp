@@ -12,6 +12,7 @@
 #include <exception>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -127,12 +128,19 @@ std::vector<run> run_all(const trainer_options& options, PrepareThread prepare_t
       }
     } catch (...) {
       const std::lock_guard<std::mutex> lock(failure_mutex);
-      failure = std::current_exception();
+      if (!failure) failure = std::current_exception();
       next = count;
     }
   };
   std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < std::min(count, static_cast<std::size_t>(options.jobs)); ++i) threads.emplace_back(work);
+  for (std::size_t i = 0; i < std::min(count, static_cast<std::size_t>(options.jobs)); ++i) {
+    try {
+      threads.emplace_back(work);
+    } catch (const std::system_error&) {  // the system has no more
+      if (threads.empty()) throw;
+      break;
+    }
+  }
   for (std::thread& thread : threads) thread.join();
   if (failure) std::rethrow_exception(failure);
   return runs;

@@ -264,7 +264,7 @@ void comparison::write_json(const std::string& file) const {
     report["pairings"].push_back(std::move(entry));
   }
   std::ofstream out(file);
-  out << report.dump(2) << '\n';
+  out << report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';  // paths may be no UTF-8
   if (!out) throw std::runtime_error("cannot write " + file);
 }
 
