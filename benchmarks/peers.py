@@ -298,7 +298,7 @@ def print_nearest(name, images, arguments, ours, torch):
         out = np.empty_like(x)
         for k in (4, 16, 64):
             rows = np.array([paper_table.turns(r, lambda: torch.randn(n, d), lambda: ours.draw_nearest(x, k, r, out),
-                                               lambda: torch.nearest(x, k, out)) for r in range(-1, arguments.repeat)])
+                                               lambda: torch.nearest(x, k, out)) for r in range(arguments.repeat + 1)])
             plain, drawn, brute = rows[1:].T  # the first warms up
             megabytes = [peak_megabytes(work) for work in (lambda: ours.draw_nearest(x, k, 0, np.empty_like(x)),
                                                            lambda: torch.nearest(x, k, np.empty_like(x)))]
