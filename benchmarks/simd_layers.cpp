@@ -1,6 +1,7 @@
 // Which layer for portable SIMD? One row scan, the least reduced cost and its column, written on three of them and plainly.
 // Needs xsimd (Debian: libxsimd-dev) for one of the four; compiled for this machine's processor.
 #include <benchmark/benchmark.h>
+#define HWY_WANT_AVX3_DL  // without it Highway 1.0.3 does not compile for -march=native on Sapphire Rapids and Zen 5
 #include <hwy/highway.h>
 
 #include <cstdint>
