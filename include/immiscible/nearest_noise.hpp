@@ -57,7 +57,8 @@ assignment nearest_noise(const Images& images, const Candidates& candidates, std
 
 namespace detail {
 
-/// What k candidates of one image cost (for l2, the square of it). Each product is summed in the same order, so equal candidates cost the same.
+/// What k candidates of one image cost (for l2, the square of it). Each product is summed in the same order, so equal
+/// candidates cost the same.
 template <class Scalar>
 void candidate_costs(const batch<Scalar>& image, const batch<Scalar>& own, cost_function function, double image_norm,
                      const double* own_norms, Scalar* costs) {

@@ -38,8 +38,7 @@ struct noise_matcher_options {
   double paired_fraction = 1;           ///< of the steps after it, chosen by (seed, step); the others get plain noise
   std::size_t pool = 1;    ///< score on samples averaged by so much (pooling.hpp), for large latents; 1: as they are
   image_shape shape = {};  ///< of the samples, where pool > 1
-  bool flip =
-      false;  ///< for research: negates the noise of every paired step, which is then far from its image, but its own
+  bool flip = false;  ///< for research: negates the noise of paired steps, which is then far from its image, but its own
 };
 
 /// Noise that belongs to a batch of images, and how it was chosen. Both live in the matcher, until its next call.
@@ -60,9 +59,9 @@ class noise_matcher {
   /// The matched noise of `images` at training step `step`.
   ///
   /// Calls are independent: any step may be asked for, in any order, and n and d may change from call to call (a ragged last
-  /// batch). method::none, and the nearest of one candidate (but for `flip`), give the rows as drawn. method::drawn_nearest makes each row
-  /// the nearest of `candidates` (drawn_nearest.hpp; by `cost`: squared_l2, l2 or inner_product): row i of the step, moved towards
-  /// image i. Its pairs are the identity, total_cost is what they cost.
+  /// batch). method::none, and (but for `flip`) the nearest of one candidate, give the rows as drawn. method::drawn_nearest
+  /// makes each row the nearest of `candidates` (drawn_nearest.hpp; by `cost`: squared_l2, l2 or inner_product): row i of the
+  /// step, moved towards image i. Its pairs are the identity, total_cost is what they cost.
   ///
   /// @param images  [n, d] row-major, host, float (anything `as_batch` takes); finite; in the units of the noise.
   /// @param step    below 2^48. The same (seed, step) is the same noise: let steps count on over all epochs, and give each
@@ -73,11 +72,12 @@ class noise_matcher {
   ///                                then be overwritten.
   ///
   /// Cost:        draws n d values (method::nearest: n k d), then `assign`, then moves each row at most once. Memory: the
-  ///              drawn noise and that of `assign`; kept, so that batches of a size and kind that it has seen (up to 640 images the exact
-  ///              solver works in other memory than beyond) allocate what the method itself allocates: nothing for exact and auction on one thread and without groups (but what Eigen
-  ///              packs for its product, and oneDNN for its own, and the copy of the samples of cost_function::published). In bytes
-  ///              (precision::int8), without groups and pooling, noise is cut at 4 exactly, where `assign` cuts at 4 times its
-  ///              root mean square.
+  ///              drawn noise and that of `assign`; kept, so that batches of a size and kind that it has seen (the exact
+  ///              solver works in other memory up to 640 images than beyond) allocate what the method itself allocates:
+  ///              nothing for exact and auction on one thread and without groups (but what Eigen packs for its product, and
+  ///              oneDNN for its own, and the copy of the samples of cost_function::published). In bytes
+  ///              (precision::int8), without groups and pooling, noise is cut at 4 exactly, where `assign` cuts at 4 times
+  ///              its root mean square.
   /// Determinism: the same seed, step and images give the same noise, for any number of threads.
   /// Reference:   Li et al., Immiscible Diffusion, NeurIPS 2024, algorithm 1.
   template <class Images>
