@@ -38,7 +38,7 @@ struct noise_matcher_options {
   double paired_fraction = 1;           ///< of the steps after it, chosen by (seed, step); the others get plain noise
   std::size_t pool = 1;    ///< score on samples averaged by so much (pooling.hpp), for large latents; 1: as they are
   image_shape shape = {};  ///< of the samples, where pool > 1
-  bool flip = false;  ///< for research: negates the noise of paired steps, which is then far from its image, but its own
+  bool flip = false;       ///< for research: negates the noise of paired steps, which is then far from its image
 };
 
 /// Noise that belongs to a batch of images, and how it was chosen. Both live in the matcher, until its next call.
