@@ -297,9 +297,11 @@ int main(int argc, char** argv) {
       "latent_diffusion", "Trains a generator on latents with and without pairing of the noise and compares.", argc,
       argv, options, [&] { compare(options, own); },
       [&](CLI::App& app) {
-        app.add_flag("--conditional", options.has_classes, "tell the network the class");
+        CLI::Option* const conditional =
+            app.add_flag("--conditional", options.has_classes, "tell the network the class");
         app.add_option("--guidance", own.guidance, "of samples towards their class; 1: none")
             ->check(CLI::Range(0.0, 100.0))
+            ->needs(conditional)
             ->capture_default_str();
         app.add_option("--width", own.width, "channels of the network's fine level, a multiple of 4")
             ->check(CLI::Range(4, 4096))
@@ -311,7 +313,9 @@ int main(int argc, char** argv) {
         app.add_option("--shift-classes", own.shift_classes, "add this to every label, around")
             ->check(CLI::Range(0, 9999))
             ->capture_default_str();
-        app.add_option("--latents", own.latents, "your own latents: .npy, (N, c, h, w)")->check(CLI::ExistingFile);
+        app.add_option("--latents", own.latents, "your own latents: .npy, (N, c, h, w)")
+            ->check(CLI::ExistingFile)
+            ->excludes("--data", "--data-dir", "--size");
         app.add_option("--labels", own.labels, "their classes: .npy, (N)")->check(CLI::ExistingFile);
       });
 }

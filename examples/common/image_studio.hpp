@@ -65,7 +65,7 @@ struct image_studio {
     source.test = {source.test.images.index_select(0, rows), source.test.labels.index_select(0, rows)};
     real_features = real_features.index_select(0, rows);
     real = feature_statistics(real_features);
-    enough(source);
+    enough(source, "--classes");
   }
 
   /// Samples (B, ...) of a network that was trained on pictures times `factor` -> pictures (B, C, S, S) in [0, 1].
@@ -117,10 +117,10 @@ struct image_studio {
   }
 
   /// Refuses what nothing can be judged by.
-  static image_data enough(image_data data) {
+  static image_data enough(image_data data, const std::string& option = "--data") {
     constexpr std::int64_t least = shown_side * shown_side;
     if (data.test.images.size(0) >= least) return data;
-    throw std::invalid_argument("--data: needs " + std::to_string(least) +
+    throw std::invalid_argument(option + ": needs " + std::to_string(least) +
                                 " test pictures (of a folder, every tenth picture is one), got " +
                                 std::to_string(data.test.images.size(0)));
   }
@@ -159,10 +159,11 @@ void judge_generator(Training& training, const trainer_options& options, const i
     if (!others.empty()) continue;
     const std::int64_t count = std::min(pictures.size(0), s.source.test.images.size(0));
     const torch::Tensor real_features = s.real_features.narrow(0, 0, count);
+    const torch::Tensor own_features = features.narrow(0, 0, count);
     others = {{"sliced Wasserstein",
                sliced_wasserstein(pictures.narrow(0, 0, count), s.source.test.images.narrow(0, 0, count))},
-              {"precision", share_covered(features, real_features)},
-              {"recall", share_covered(real_features, features)}};
+              {"precision", share_covered(own_features, real_features)},
+              {"recall", share_covered(real_features, own_features)}};
     for (const double temperature : {0.8, 0.9, 1.1, 1.2}) {
       others.push_back({"T = " + fixed(temperature, 1), s.frechet(sample(s.start * temperature, sampler_steps))});
     }
