@@ -116,11 +116,21 @@ std::string model_file(const job& j, const std::string& folder) {
   return checkpoint_file({there, j.how, j.seed, j.progress});
 }
 
-/// The steps that the first of these models was trained for.
-int steps_of_models(const trainer_options& options, const std::string& folder) {
+/// Takes steps and batch of the first of these models; judge_saved compares the others.
+///
+/// @throws std::invalid_argument  the command line names them too.
+/// @throws std::runtime_error     there is no such model.
+void take_training_of_models(trainer_options& options, const std::string& folder) {
+  if (options.steps != 0) throw std::invalid_argument("--steps: needs no number with --models, got both");
+  if (options.batch != 0) throw std::invalid_argument("--batch: needs no number with --models, got both");
   progress_bar none("", 0, "");
   const job first{options, read_pairing(options.pairings.front(), options), options.seed, none};
-  return checkpoint::read(model_file(first, folder)).description.at("step");
+  const std::string file = model_file(first, folder);
+  const nlohmann::json text = checkpoint::read(file).description;
+  check_made_with("--models", file, text, "flow_matching", options.settings, {"--data"});
+  const std::map<std::string, std::string> settings = text.at("settings");
+  options.steps = std::stoi(settings.at("--steps"));
+  options.batch = std::stoi(settings.at("--batch"));
 }
 
 /// A run of the model that flow_matching saved.
@@ -129,10 +139,10 @@ run judge_saved(const job& j, const edit_task& task, Network& network, const std
   const std::string file = model_file(j, folder);
   const nlohmann::json text = checkpoint::read(file).description;
   check_made_with("--models", file, text, "flow_matching", j.options.settings,
-                  {"--data", "--data-dir", "--size", "--image-scale", "--smoke", "pictures"});
+                  {"--data", "--data-dir", "--size", "--image-scale", "--smoke", "--steps", "--batch", "pictures"});
   if (text.at("step") != j.options.steps) {
-    throw std::runtime_error("--models: needs models after the same number of steps, got " +
-                             std::to_string(j.options.steps) + " and others in " + file);
+    throw std::runtime_error("--models: needs a model after all its " + std::to_string(j.options.steps) +
+                             " steps, got one after " + std::to_string(text.at("step").get<int>()) + " in " + file);
   }
   read_average(file, network);
   const verdict found = judge_edits(network, task, j.sample_scale(), j.options.sampler_steps);
@@ -170,10 +180,7 @@ bool draw_edits(const std::string& file, const trainer_options& options, const e
 
 void compare(trainer_options options, const std::string& models) {
   const flow_set_up setting = flow_set_up_for(options);
-  if (!models.empty()) {
-    if (options.steps != 0) throw std::invalid_argument("--steps: needs no number with --models, got both");
-    options.steps = steps_of_models(options, models);
-  }
+  if (!models.empty()) take_training_of_models(options, models);
   complete(options, options.smoke ? 25 : setting.steps, setting.batch);
   const auto one_core_each = [] { at::set_num_threads(1); };
   one_core_each();
@@ -215,6 +222,8 @@ int main(int argc, char** argv) {
       "editing", "Fills in parts of pictures with models trained with and without pairing of the noise.", argc, argv,
       options, [&] { compare(options, models); },
       [&](CLI::App& app) {
-        app.add_option("--models", models, "folder of a run of flow_matching: edit with its models");
+        app.add_option("--models", models, "folder of a run of flow_matching: edit with its models")
+            ->excludes(app.get_option("--evaluations"))
+            ->excludes(app.get_option("--resume"));
       });
 }

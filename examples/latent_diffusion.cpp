@@ -315,7 +315,9 @@ int main(int argc, char** argv) {
             ->capture_default_str();
         app.add_option("--latents", own.latents, "your own latents: .npy, (N, c, h, w)")
             ->check(CLI::ExistingFile)
-            ->excludes("--data", "--data-dir", "--size");
+            ->excludes(app.get_option("--data"))
+            ->excludes(app.get_option("--data-dir"))
+            ->excludes(app.get_option("--size"));
         app.add_option("--labels", own.labels, "their classes: .npy, (N)")->check(CLI::ExistingFile);
       });
 }
