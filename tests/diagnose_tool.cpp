@@ -43,7 +43,7 @@ struct workshop {
   /// Exit code; standard output and standard error end up in `said`.
   int run(const std::string& arguments, std::string& said) const {
     const std::string log = *this / "log";
-    const int status = std::system((std::string(DIAGNOSE_PROGRAM) + " " + arguments + " >" + log + " 2>&1").c_str());
+    const int status = std::system(("'" DIAGNOSE_PROGRAM "' " + arguments + " >" + log + " 2>&1").c_str());
     std::stringstream text;
     text << std::ifstream(log).rdbuf();
     said = text.str();

@@ -63,7 +63,7 @@ struct workshop {
 
   run_result pair(const std::string& arguments) const {
     const std::string out = folder / "stdout", err = folder / "stderr";
-    const int status = std::system((PAIR_PROGRAM " " + arguments + " >" + out + " 2>" + err).c_str());
+    const int status = std::system(("'" PAIR_PROGRAM "' " + arguments + " >" + out + " 2>" + err).c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(out), text_of(err)};
   }
 

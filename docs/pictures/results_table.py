@@ -36,6 +36,8 @@ def table(report):
     best = max if report["higher_is_better"] else min
     entries = report["pairings"]
     baseline = next((e for e in entries if e["pairing"] == "none"), None)
+    if report["options"].get("--models"):  # judged once: no curve
+        baseline = None
     head = ["pairing"] + [f"{s} {report['sampler']}" for s in steps]
     if baseline:
         head += [f"steps to {report['target']:.{digits}f}", "core s"]
@@ -64,7 +66,7 @@ def tables_of(text):
         if line.startswith("|"):
             rows.append([cell.strip().strip("*") for cell in line.strip().strip("|").split("|")])
             continue
-        if rows and rows[0][0] == "pairing" and any(name.startswith("steps to") for name in rows[0]):
+        if rows and rows[0][0] == "pairing" and re.match(r"[0-9]+ ", rows[0][1]):
             found.append((heading, "more is better" in said, rows[0], rows[2:]))
         rows = []
         if line.startswith("#"):
@@ -80,12 +82,16 @@ def first_number(cell):
 
 
 def summary_row(heading, more_is_better, head, rows):
-    """What the curve is about: a cell for each pairing, the best in bold; the least steps and time to the baseline's quality."""
-    steps_at = next(i for i, name in enumerate(head) if name.startswith("steps to"))
-    target = head[steps_at].split()[-1]
+    """What the curve is about: a cell for each pairing, the best in bold; the least steps and time to the baseline's quality.
+
+    A table without a curve is told by its first column."""
     by_pairing = {row[0].strip("`"): row for row in rows}
     baseline = by_pairing["none"]
-    shown = next(i for i, cell in enumerate(baseline) if i and cell.split()[0] == target)
+    steps_at = next((i for i, name in enumerate(head) if name.startswith("steps to")), None)
+    shown = 1
+    if steps_at:
+        target = head[steps_at].split()[-1]
+        shown = next(i for i, cell in enumerate(baseline) if i and cell.split()[0] == target)
     known = {name: by_pairing[name] for name in SUMMARISED if name in by_pairing}
     leader = (max if more_is_better else min)(known, key=lambda name: first_number(known[name][shown]))
     anchor = re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
@@ -93,6 +99,8 @@ def summary_row(heading, more_is_better, head, rows):
     for name in SUMMARISED:
         cell = known[name][shown] if name in known else ""
         row.append(f"**{cell}**" if name == leader else cell)
+    if not steps_at or "<=" in baseline[steps_at]:
+        return row + ["", ""]
     reached = {name: cells for name, cells in known.items() if name != "none" and first_number(cells[steps_at])}
     if not reached:
         return row + ["none", ""]

@@ -25,7 +25,7 @@ outcome result_of(const std::string& command) {
 
 /// With the threads in one of their orders. (Left alone, the thread sanitizer waits for a second at the end.)
 outcome run_kernel(const std::string& program, const std::string& kernel, int order) {
-  const std::string command = program + " " + kernel,
+  const std::string command = "'" + program + "' " + kernel,
                     environment = "TSAN_OPTIONS=atexit_sleep_ms=0 CUDA_ON_CPU_ORDER=" + std::to_string(order) + " ";
   const outcome first = result_of(environment + command);
   if (first.text.find("unexpected memory mapping") == std::string::npos) return first;
