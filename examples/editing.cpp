@@ -79,8 +79,10 @@ verdict judge_edits(Network& network, const edit_task& task, double sample_scale
     return edit(network, task, known, sample_scale, some, near);
   };
   verdict found;
-  for (const int some : sampler_steps) found.distances.push_back(task.s.frechet(all(task.inpaint, some)));
   const Tensor in = all(task.inpaint, steps), out = all(task.outpaint, steps);
+  for (const int some : sampler_steps) {
+    found.distances.push_back(task.s.frechet(some == steps ? in : all(task.inpaint, some)));
+  }
   const Tensor near_in = all(task.inpaint, steps, true), near_out = all(task.outpaint, steps, true);
   found.others = {{"in: error", hidden_error(in, task.originals, task.inpaint)},
                   {"out: distance", task.s.frechet(out)},
@@ -188,12 +190,20 @@ void compare(trainer_options options, const std::string& models) {
   options.settings["pictures"] = s.checksum();
   s.introduce(std::cout);
   const edit_task task(s);
+  std::vector<run> runs;
+  {
+    progress_bar judging("judging", static_cast<long>(options.pairings.size()) * options.seeds, "models");
+    runs = run_all(options, one_core_each, [&](const job& j) {
+      return with_flow_network(options, s, j.key(), [&](auto network) {
+        if (models.empty()) return train(j, task, network);
+        run judged = judge_saved(j, task, *network, models);
+        judging.advance();
+        return judged;
+      });
+    });
+  }
   const comparison result(options, {"Frechet distance of in-painted pictures", /*higher is better*/ false, 2, "Euler"},
-                          run_all(options, one_core_each, [&](const job& j) {
-                            return with_flow_network(options, s, j.key(), [&](auto network) {
-                              return models.empty() ? train(j, task, network) : judge_saved(j, task, *network, models);
-                            });
-                          }));
+                          std::move(runs));
   result.print(std::cout);
   std::cout << "In: in-painting; out: out-painting. Distance: Frechet distance. Error: root mean square of the hidden "
                "pixels, white = 1. Near start: from the noise, of "
